@@ -1,0 +1,1 @@
+//! Structured authentication of the Kubernetes API server: configuration, claim mapping, token verdicts.

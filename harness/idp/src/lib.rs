@@ -1,0 +1,1 @@
+//! Embedded identity providers: an OpenID Connect core, Dex's personality, and a forge for any token.

@@ -1,0 +1,1 @@
+//! Labs: files, backends, state and lifecycle.

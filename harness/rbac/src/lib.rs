@@ -1,0 +1,1 @@
+//! Role-based access control as the Kubernetes API server decides it.

@@ -1,0 +1,1 @@
+//! Scenarios: format, verbs, runner and reports.

