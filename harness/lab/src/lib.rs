@@ -1,1 +1,14 @@
 //! Labs: files, backends, state and lifecycle.
+//!
+//! A lab is owned by one *lab host*, a process of its own or, in tests, a task of the test's
+//! process. Everybody else sees only its state file and its control socket.
+
+pub mod backend;
+pub mod control;
+pub mod plan;
+pub mod render;
+pub mod socket;
+pub mod source;
+pub mod spec;
+pub mod state;
+pub mod wait;

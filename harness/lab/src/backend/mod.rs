@@ -1,0 +1,191 @@
+//! Backends: where a lab runs. One file (or folder) each, and one line in [`start`].
+
+pub mod embedded;
+pub mod process;
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use authlab_pki::{Authority, KeyPool};
+use thiserror::Error;
+
+use crate::control::{Configure, Response};
+use crate::plan::{Authentication, Plan, Text};
+use crate::render::{self, Values};
+use crate::source::SourceError;
+use crate::state::{BackendKind, Capability};
+
+/// What every backend is given: a plan, the lab's folder, addresses already bound.
+#[derive(Debug)]
+pub struct Site {
+    /// The lab's id: every process, folder and container of the lab carries it.
+    pub id: String,
+    /// The lab's own folder, which exists; everything that the lab writes lies below it.
+    pub folder: PathBuf,
+    /// The plan.
+    pub plan: Plan,
+    /// Values of the placeholders.
+    pub values: Values,
+    /// The checkout's CA.
+    pub authority: Arc<Authority>,
+    /// The checkout's signing keys.
+    pub keys: KeyPool,
+    /// Loopback listeners by name: `apiserver`, and one for each identity provider that is not a
+    /// forge. A backend that starts processes drops the listener and takes its port.
+    pub listeners: BTreeMap<String, TcpListener>,
+}
+
+/// The name of the API server among [`Site::listeners`].
+pub const API_SERVER: &str = "apiserver";
+
+impl Site {
+    /// A file of the plan with its placeholders filled.
+    ///
+    /// # Errors
+    /// When a placeholder is unknown to this lab.
+    pub fn render(&self, text: &Text) -> Result<String, SourceError> {
+        render::file(&text.source(), &self.values)
+    }
+
+    /// The API server's authentication with placeholders filled, ready to be used.
+    ///
+    /// # Errors
+    /// When a placeholder is unknown to this lab.
+    pub fn authentication(&self, wanted: &Authentication) -> Result<Authentication, LabError> {
+        let config = match &wanted.config {
+            Some(text) => Some(Text {
+                name: text.name.clone(),
+                text: self.render(text)?,
+            }),
+            None => None,
+        };
+        let mut flags = BTreeMap::new();
+        for (name, values) in &wanted.flags {
+            let filled = values
+                .iter()
+                .map(|value| {
+                    render::value(value, &self.values)
+                        .map(std::borrow::Cow::into_owned)
+                        .map_err(|why| LabError::Flag {
+                            flag: name.clone(),
+                            why,
+                        })
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            flags.insert(name.clone(), filled);
+        }
+        Ok(Authentication { config, flags })
+    }
+}
+
+/// A lab whose components run.
+pub trait Running: Send + Sync {
+    /// Kubernetes version without `v`.
+    fn version(&self) -> String;
+
+    /// What this lab can do beyond answering on the network.
+    fn capabilities(&self) -> Vec<Capability>;
+
+    /// Gives the API server another authentication; answers [`Response::InForce`] or
+    /// [`Response::Refused`] once that is so, [`Response::Failed`] when the lab is at fault.
+    fn configure<'a>(&'a self, wanted: &'a Configure) -> Task<'a, Response>;
+
+    /// The audit log so far, oldest event first.
+    fn audit_log(&self) -> Task<'_, Result<Vec<serde_json::Value>, LabError>>;
+
+    /// Ends only when a component has died; the error names it and its last lines.
+    fn died(&self) -> Task<'_, LabError>;
+
+    /// Ends every component and returns when the last one is gone.
+    fn stop(self: Box<Self>) -> Task<'static, ()>;
+}
+
+/// A boxed future, so that backends can be told apart at run time.
+pub type Task<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A lab that could not be started or kept.
+#[derive(Debug, Error, miette::Diagnostic)]
+pub enum LabError {
+    /// A file of the lab is at fault.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Source(#[from] SourceError),
+    /// A flag holds a placeholder that cannot be filled.
+    #[error("the API server's flag `{flag}`: {why}")]
+    Flag {
+        /// The flag without dashes.
+        flag: String,
+        /// Why.
+        why: String,
+    },
+    /// A component refused its configuration.
+    #[error("{component} refused to start: {message}")]
+    Refused {
+        /// Which component.
+        component: String,
+        /// Its own words.
+        message: String,
+    },
+    /// A component died or did not become ready.
+    #[error("{component} {what}\n{lines}")]
+    Component {
+        /// Which component.
+        component: String,
+        /// What happened to it.
+        what: String,
+        /// The last lines of its log.
+        lines: String,
+    },
+    /// A port was taken between choosing and using it: start again with others.
+    #[error("{component}: the port {port} was taken by somebody else")]
+    AddressInUse {
+        /// Which component.
+        component: String,
+        /// The port.
+        port: u16,
+    },
+    /// Something that the lab needs is not on this machine.
+    #[error("{what}")]
+    #[diagnostic(help("{help}"))]
+    Missing {
+        /// What is missing.
+        what: String,
+        /// What to do about it.
+        help: String,
+    },
+    /// A condition did not come to hold.
+    #[error(transparent)]
+    Wait(#[from] crate::wait::WaitError),
+    /// The operating system refused something.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// Certificates or keys could not be made.
+    #[error(transparent)]
+    Pki(#[from] authlab_pki::PkiError),
+    /// The lab's API server did not do as asked.
+    #[error("{what}: {why}")]
+    Api {
+        /// What was asked.
+        what: String,
+        /// Its answer.
+        why: String,
+    },
+}
+
+/// Starts the components of a lab on a backend.
+///
+/// # Errors
+/// When a component cannot be started; nothing of it is left running.
+pub async fn start(kind: BackendKind, site: Site) -> Result<Box<dyn Running>, LabError> {
+    match kind {
+        BackendKind::Embedded => embedded::start(site).await,
+        BackendKind::Process => process::start(site).await,
+    }
+}

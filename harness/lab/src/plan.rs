@@ -1,0 +1,209 @@
+//! A plan: a lab file with every file that it names read and checked, ready to be started.
+//!
+//! The driver makes it, the lab host gets it as JSON. Placeholders are still in place: their
+//! values exist only once addresses are bound.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::source::{Source, SourceError, nearest};
+use crate::spec::{
+    CertificateSpec, ClientSpec, LabFile, ProviderKind, ProviderSpec, UserSpec,
+};
+
+/// A file as it was read: its name for messages, and its text with placeholders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
+    /// Path relative to the checkout.
+    pub name: String,
+    /// The text, placeholders unfilled.
+    pub text: String,
+}
+
+impl Text {
+    /// As a source for errors.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        Source::new(&self.name, &self.text)
+    }
+}
+
+/// How the API server authenticates: a configuration file, flags, or (refused at start) both.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Authentication {
+    /// `AuthenticationConfiguration`, for `--authentication-config`.
+    #[serde(default)]
+    pub config: Option<Text>,
+    /// `--oidc-*` flags without dashes, each with one or more values.
+    #[serde(default)]
+    pub flags: BTreeMap<String, Vec<String>>,
+}
+
+/// One identity provider of a plan.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Provider {
+    /// The product.
+    pub kind: ProviderKind,
+    /// The product's own configuration; absent for a forge.
+    pub config: Option<Text>,
+    /// The client of logins that name none.
+    pub client: Option<ClientSpec>,
+    /// People by short name.
+    pub users: BTreeMap<String, UserSpec>,
+    /// Whose certificate it shows.
+    pub certificate: CertificateSpec,
+}
+
+/// Everything that is needed to start one lab.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Plan {
+    /// The lab file's stem.
+    pub lab: String,
+    /// The lab file's own words.
+    pub description: String,
+    /// Identity providers by name.
+    pub providers: BTreeMap<String, Provider>,
+    /// The API server's authentication at start; the baseline that scenarios return to.
+    pub authentication: Authentication,
+    /// Manifests to apply at start.
+    pub manifests: Vec<Text>,
+}
+
+/// `fixtures/` below the checkout's root.
+const FIXTURES: &str = "fixtures";
+
+impl Plan {
+    /// Reads `fixtures/labs/<lab>.yaml` below `root` and every file it names.
+    ///
+    /// # Errors
+    /// For an unknown lab (with the nearest name), a mistake in the lab file, an absent file.
+    pub fn load(root: &Path, lab: &str) -> Result<Self, SourceError> {
+        let source = Source::read(root, &lab_path(lab)).map_err(|error| {
+            let names = names(root);
+            match nearest(lab, names.iter().map(String::as_str)) {
+                Some(near) => error.or_help(format!("did you mean the lab `{near}`?")),
+                None => error.or_help(format!("labs: {}", names.join(", "))),
+            }
+        })?;
+        let file: LabFile = source.parse()?;
+        let mut providers = BTreeMap::new();
+        for (name, spec) in file.identity_providers {
+            providers.insert(name, provider(root, &source, spec)?);
+        }
+        let config = file
+            .api_server
+            .authentication
+            .map(|path| referenced(root, &source, &path))
+            .transpose()?;
+        let manifests = file
+            .manifests
+            .iter()
+            .map(|path| referenced(root, &source, path))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            lab: lab.to_owned(),
+            description: file.description,
+            providers,
+            authentication: Authentication {
+                config,
+                flags: file
+                    .api_server
+                    .flags
+                    .into_iter()
+                    .map(|(name, values)| (name, values.0))
+                    .collect(),
+            },
+            manifests,
+        })
+    }
+
+    /// The same lab with another authentication at start (a scenario's leading `configure`).
+    #[must_use]
+    pub fn with_authentication(mut self, authentication: Authentication) -> Self {
+        self.authentication = authentication;
+        self
+    }
+
+    /// Two plans with the same identity can share a running lab. 12 hexadecimal digits.
+    ///
+    /// # Panics
+    /// Never: a plan always serialises.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let text = serde_json::to_vec(self).expect("a plan serialises");
+        let digest = Sha256::digest(&text);
+        digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The path of a lab's file below the checkout's root.
+#[must_use]
+pub fn lab_path(lab: &str) -> PathBuf {
+    Path::new(FIXTURES).join("labs").join(format!("{lab}.yaml"))
+}
+
+/// The names of all labs of the checkout, sorted.
+#[must_use]
+pub fn names(root: &Path) -> Vec<String> {
+    crate::source::yaml_files(&root.join(FIXTURES).join("labs"))
+        .iter()
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect()
+}
+
+/// Reads a fixture by its path below `fixtures/`.
+///
+/// # Errors
+/// When it cannot be read; the message names its nearest neighbour.
+pub fn fixture(root: &Path, path: &Path) -> Result<Text, SourceError> {
+    let source = Source::read(root, &Path::new(FIXTURES).join(path))?;
+    Ok(Text {
+        name: source.name().to_owned(),
+        text: source.text().to_owned(),
+    })
+}
+
+fn referenced(
+    root: &Path,
+    from: &Source,
+    path: &serde_saphyr::Spanned<PathBuf>,
+) -> Result<Text, SourceError> {
+    fixture(root, &path.value).map_err(|error| {
+        let place = from.error(path.referenced, error.to_string(), "named here");
+        match error.help_text() {
+            Some(help) => place.or_help(help),
+            None => place.or_help(format!("paths are below `{FIXTURES}/`")),
+        }
+    })
+}
+
+fn provider(root: &Path, source: &Source, spec: ProviderSpec) -> Result<Provider, SourceError> {
+    let kind = spec.kind.value;
+    let config = match (kind, &spec.config) {
+        (ProviderKind::Dex, Some(path)) => Some(referenced(root, source, path)?),
+        (ProviderKind::Dex, None) => {
+            return Err(source
+                .error(spec.kind.referenced, "a dex needs a `config`", "this provider")
+                .or_help("write `config: dex/config.yaml`, a path below `fixtures/`"));
+        }
+        (ProviderKind::Forge, Some(path)) => {
+            return Err(source
+                .error(path.referenced, "a forge has no `config`", "named here")
+                .or_help("leave it out: a forge signs whatever a `token` step asks for"));
+        }
+        (ProviderKind::Forge, None) => None,
+    };
+    Ok(Provider {
+        kind,
+        config,
+        client: spec.client,
+        users: spec.users,
+        certificate: spec.certificate,
+    })
+}

@@ -1,0 +1,177 @@
+//! Placeholders `${lab.*}`: values that only a running lab knows, put into files and expectations.
+//!
+//! Only names that begin with `lab.` are ours: every other `${...}` passes untouched, because
+//! Keycloak exports are full of them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::source::{Source, SourceError, nearest};
+
+/// Placeholder names without `${` and `}`, and what they stand for.
+pub type Values = BTreeMap<String, String>;
+
+const OPEN: &str = "${lab.";
+
+/// Fills the placeholders of a file. They stand inside double quotes (YAML and JSON alike) and are
+/// inserted JSON-escaped, so that a certificate of many lines keeps the file's lines.
+///
+/// # Errors
+/// When a name is unknown, is not closed, or stands outside double quotes.
+pub fn file(source: &Source, values: &Values) -> Result<String, SourceError> {
+    fill(source.text(), values, true).map_err(|fault| fault.at(source))
+}
+
+/// Fills the placeholders of one value that is already parsed, without escapes.
+///
+/// # Errors
+/// When a name is unknown or not closed; the message names it.
+pub fn value<'a>(text: &'a str, values: &Values) -> Result<Cow<'a, str>, String> {
+    if !text.contains(OPEN) {
+        return Ok(Cow::Borrowed(text));
+    }
+    fill(text, values, false)
+        .map(Cow::Owned)
+        .map_err(|fault| match fault.help {
+            Some(help) => format!("{} ({help})", fault.message),
+            None => fault.message,
+        })
+}
+
+struct Fault {
+    offset: usize,
+    len: usize,
+    message: String,
+    help: Option<String>,
+}
+
+impl Fault {
+    fn at(self, source: &Source) -> SourceError {
+        let error = source.error_at(self.offset, self.len, self.message, "this placeholder");
+        match self.help {
+            Some(help) => error.or_help(help),
+            None => error,
+        }
+    }
+}
+
+fn fill(text: &str, values: &Values, quoted: bool) -> Result<String, Fault> {
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    while let Some(found) = text[done..].find(OPEN) {
+        let start = done + found;
+        let Some(len) = text[start..].find('}') else {
+            return Err(Fault {
+                offset: start,
+                len: OPEN.len(),
+                message: "a placeholder is not closed".to_owned(),
+                help: Some("it ends with `}`".to_owned()),
+            });
+        };
+        let name = &text[start + 2..start + len];
+        out.push_str(&text[done..start]);
+        done = start + len + 1;
+        if quoted && is_comment(text, start) {
+            out.push_str(&text[start..done]);
+            continue;
+        }
+        let Some(value) = values.get(name) else {
+            return Err(unknown(name, start, len + 1, values));
+        };
+        if quoted {
+            if inside_quotes(text, start) {
+                let escaped = serde_json::Value::from(value.as_str()).to_string();
+                out.push_str(&escaped[1..escaped.len() - 1]);
+            } else {
+                return Err(Fault {
+                    offset: start,
+                    len: len + 1,
+                    message: format!("`${{{name}}}` stands outside double quotes"),
+                    help: Some(format!("write \"${{{name}}}\"")),
+                });
+            }
+        } else {
+            out.push_str(value);
+        }
+    }
+    out.push_str(&text[done..]);
+    Ok(out)
+}
+
+fn unknown(name: &str, offset: usize, len: usize, values: &Values) -> Fault {
+    let help = match nearest(name, values.keys().map(String::as_str)) {
+        Some(near) => format!("did you mean `${{{near}}}`?"),
+        None => format!(
+            "this lab has: {}",
+            values.keys().cloned().collect::<Vec<_>>().join(", ")
+        ),
+    };
+    Fault {
+        offset,
+        len,
+        message: format!("this lab has no value `{name}`"),
+        help: Some(help),
+    }
+}
+
+fn line_before(text: &str, offset: usize) -> &str {
+    text[..offset].rsplit('\n').next().unwrap_or("")
+}
+
+fn is_comment(text: &str, offset: usize) -> bool {
+    line_before(text, offset).trim_start().starts_with('#')
+}
+
+/// An odd number of unescaped double quotes stands before it on its line.
+fn inside_quotes(text: &str, offset: usize) -> bool {
+    let mut inside = false;
+    let mut escaped = false;
+    for c in line_before(text, offset).chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if inside => escaped = true,
+            '"' => inside = !inside,
+            _ => {}
+        }
+    }
+    inside
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values() -> Values {
+        [
+            ("lab.ca".to_owned(), "-----BEGIN\nx\"y\n".to_owned()),
+            ("lab.idp.dex.issuer".to_owned(), "https://i".to_owned()),
+        ]
+        .into()
+    }
+
+    #[test]
+    fn a_value_of_many_lines_keeps_the_lines_of_the_file() {
+        let source = Source::new("f.yaml", "a: \"${lab.ca}\"\nb: ${role_default}\n");
+        assert_eq!(
+            file(&source, &values()).unwrap(),
+            "a: \"-----BEGIN\\nx\\\"y\\n\"\nb: ${role_default}\n"
+        );
+    }
+
+    #[test]
+    fn mistakes_are_named_with_a_hint() {
+        let error = file(
+            &Source::new("f.yaml", "x: 1\na: \"${lab.idp.dx.issuer}\""),
+            &values(),
+        )
+        .unwrap_err();
+        assert_eq!(error.location(), Some((2, 5)));
+        assert_eq!(
+            error.help_text(),
+            Some("did you mean `${lab.idp.dex.issuer}`?")
+        );
+        let error = file(&Source::new("f.yaml", "a: ${lab.ca}"), &values()).unwrap_err();
+        assert!(error.to_string().contains("outside double quotes"));
+        assert!(value("${lab.ca", &values()).is_err());
+    }
+}

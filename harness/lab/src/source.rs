@@ -1,0 +1,290 @@
+//! Files that people write: read, parsed strictly, and refused with file, line, column and a hint.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use miette::{Diagnostic, NamedSource, SourceSpan};
+use serde::de::DeserializeOwned;
+use serde_saphyr::{Error as YamlError, Location};
+use thiserror::Error;
+
+/// The text of one file and the name under which errors show it.
+#[derive(Debug, Clone)]
+pub struct Source {
+    name: String,
+    text: Arc<String>,
+}
+
+/// A file that cannot be used: where, why, and what to do about it.
+#[derive(Debug, Error, Diagnostic, Clone)]
+#[error("{message}")]
+pub struct SourceError {
+    message: String,
+    label: String,
+    #[source_code]
+    code: Option<NamedSource<Arc<String>>>,
+    #[label("{label}")]
+    span: Option<SourceSpan>,
+    #[help]
+    help: Option<String>,
+    location: Option<(u64, u64)>,
+    file: String,
+}
+
+impl SourceError {
+    /// The same error with advice for the reader, unless it carries some already.
+    #[must_use]
+    pub fn or_help(mut self, help: impl Into<String>) -> Self {
+        self.help.get_or_insert_with(|| help.into());
+        self
+    }
+
+    /// The name of the file.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Line and column, both from 1, where they are known.
+    #[must_use]
+    pub fn location(&self) -> Option<(u64, u64)> {
+        self.location
+    }
+
+    /// What to do about it, where that is known.
+    #[must_use]
+    pub fn help_text(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+}
+
+impl Source {
+    /// Takes text that did not come from a file, under a name of the caller's.
+    #[must_use]
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            text: Arc::new(text.into()),
+        }
+    }
+
+    /// Reads `path`; errors and messages show it relative to `root`.
+    ///
+    /// # Errors
+    /// When the file is absent (the message names its nearest neighbour) or is not UTF-8.
+    pub fn read(root: &Path, path: &Path) -> Result<Self, SourceError> {
+        let full = root.join(path);
+        let name = full
+            .strip_prefix(root)
+            .unwrap_or(&full)
+            .display()
+            .to_string();
+        match std::fs::read_to_string(&full) {
+            Ok(text) => Ok(Self::new(name, text)),
+            Err(error) => Err(SourceError {
+                message: format!("cannot read {name}: {}", plain(&error)),
+                label: String::new(),
+                code: None,
+                span: None,
+                help: neighbour(&full).map(|near| format!("did you mean `{near}`?")),
+                location: None,
+                file: name,
+            }),
+        }
+    }
+
+    /// The name under which errors show this source.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The whole text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Parses the text as YAML into `T`.
+    ///
+    /// # Errors
+    /// With the place of the first mistake, and "did you mean" for unknown keys and variants.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, SourceError> {
+        serde_saphyr::from_str(&self.text).map_err(|error| self.refuse(&error))
+    }
+
+    /// An error at `location` of this source.
+    #[must_use]
+    pub fn error(
+        &self,
+        location: Location,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> SourceError {
+        let known = location.line() > 0;
+        SourceError {
+            message: message.into(),
+            label: label.into(),
+            code: Some(
+                NamedSource::new(&self.name, Arc::clone(&self.text)).with_language("yaml"),
+            ),
+            span: known.then(|| self.span(location)),
+            help: None,
+            location: known.then(|| (location.line(), location.column())),
+            file: self.name.clone(),
+        }
+    }
+
+    /// An error about `len` bytes at `offset` of this source.
+    #[must_use]
+    pub fn error_at(
+        &self,
+        offset: usize,
+        len: usize,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> SourceError {
+        let before = &self.text[..offset.min(self.text.len())];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        SourceError {
+            message: message.into(),
+            label: label.into(),
+            code: Some(
+                NamedSource::new(&self.name, Arc::clone(&self.text)).with_language("yaml"),
+            ),
+            span: Some((offset, len).into()),
+            help: None,
+            location: Some((line as u64, column as u64)),
+            file: self.name.clone(),
+        }
+    }
+
+    fn span(&self, location: Location) -> SourceSpan {
+        let span = location.span();
+        let offset = span.byte_offset().map_or(0, to_usize);
+        let len = span.byte_len().map_or(0, to_usize);
+        // An empty span underlines nothing: widen it to the word that stands there.
+        let rest = self.text.get(offset..).unwrap_or("");
+        let word = rest
+            .find(|c: char| c.is_whitespace() || c == ':')
+            .unwrap_or(rest.len());
+        (offset, len.max(word)).into()
+    }
+
+    fn refuse(&self, error: &YamlError) -> SourceError {
+        let error = error.without_snippet();
+        let location = error
+            .locations()
+            .and_then(serde_saphyr::Locations::primary_location)
+            .unwrap_or(Location::UNKNOWN);
+        let (message, label, help) = match error {
+            YamlError::SerdeUnknownField {
+                field, expected, ..
+            } => (
+                format!("unknown key `{field}`"),
+                "not a key that may stand here".to_owned(),
+                Some(meant(field, expected)),
+            ),
+            YamlError::SerdeUnknownVariant {
+                variant, expected, ..
+            } => (
+                format!("unknown name `{variant}`"),
+                "not known here".to_owned(),
+                Some(meant(variant, expected)),
+            ),
+            YamlError::SerdeMissingField { field, .. } => (
+                format!("the key `{field}` is missing"),
+                format!("`{field}` belongs here"),
+                None,
+            ),
+            YamlError::DuplicateMappingKey { key, .. } => (
+                format!(
+                    "the key `{}` stands here twice",
+                    key.as_deref().unwrap_or("?")
+                ),
+                "the second one".to_owned(),
+                Some("keep one of the two: a YAML mapping has each key once".to_owned()),
+            ),
+            other => (
+                first_line(&other.render_with_formatter(&serde_saphyr::UserMessageFormatter)),
+                "here".to_owned(),
+                None,
+            ),
+        };
+        let refused = self.error(location, message, label);
+        match help {
+            Some(help) => refused.or_help(help),
+            None => refused,
+        }
+    }
+}
+
+/// "did you mean" for one word among those allowed, or the list when none is near.
+#[must_use]
+pub fn meant(word: &str, allowed: &[&str]) -> String {
+    match nearest(word, allowed.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if allowed.is_empty() => "nothing may stand here".to_owned(),
+        None => format!("allowed here: {}", allowed.join(", ")),
+    }
+}
+
+/// The candidate that a person who typed `word` most likely meant.
+#[must_use]
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+fn neighbour(path: &Path) -> Option<String> {
+    let wanted = path.file_name()?.to_str()?;
+    let names: Vec<String> = std::fs::read_dir(path.parent()?)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    let near = nearest(wanted, names.iter().map(String::as_str))?;
+    Some(near.to_owned())
+}
+
+/// The files under `folder` that end in `.yaml`, sorted, hidden folders left out.
+#[must_use]
+pub fn yaml_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "yaml") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn plain(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+fn to_usize(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}

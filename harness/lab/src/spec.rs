@@ -1,0 +1,152 @@
+//! Lab files: what a person writes under `fixtures/labs/`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_saphyr::Spanned;
+
+/// A lab file: identity providers, the API server's authentication, what is applied at start.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct LabFile {
+    /// One line for `cargo xtask status` and for people.
+    pub description: String,
+    /// Identity providers by the name that scenarios use.
+    #[serde(default)]
+    pub identity_providers: BTreeMap<String, ProviderSpec>,
+    /// The API server.
+    #[serde(default)]
+    pub api_server: ApiServerSpec,
+    /// Manifests applied when the API server is ready; paths below `fixtures/`.
+    #[serde(default)]
+    pub manifests: Vec<Spanned<PathBuf>>,
+}
+
+/// Which product an identity provider is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderKind {
+    /// Dex, from its own `config.yaml`.
+    Dex,
+    /// An issuer of ours that signs any token asked of it, good or bad.
+    Forge,
+}
+
+/// One identity provider of a lab.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ProviderSpec {
+    /// The product.
+    pub kind: Spanned<ProviderKind>,
+    /// The product's own configuration file, below `fixtures/`. A forge has none.
+    #[serde(default)]
+    pub config: Option<Spanned<PathBuf>>,
+    /// The client that logins use unless a step names another.
+    #[serde(default)]
+    pub client: Option<ClientSpec>,
+    /// People, by the short name that steps use.
+    #[serde(default)]
+    pub users: BTreeMap<String, UserSpec>,
+    /// Whose certificate the provider shows.
+    #[serde(default)]
+    pub certificate: CertificateSpec,
+}
+
+/// The TLS certificate that a provider shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CertificateSpec {
+    /// Signed by the lab's CA, for the right address.
+    #[default]
+    Trusted,
+    /// Signed by a CA that nobody trusts.
+    OtherAuthority,
+}
+
+/// An OAuth 2.0 client.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ClientSpec {
+    /// `client_id`.
+    pub id: String,
+    /// `client_secret`; absent for a public client.
+    #[serde(default, serialize_with = "expose_option")]
+    pub secret: Option<SecretString>,
+    /// `redirect_uri` of browser logins; a free loopback port when absent.
+    #[serde(default)]
+    pub redirect_uri: Option<String>,
+}
+
+/// A person who can log in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct UserSpec {
+    /// What is typed as the user name.
+    pub login: String,
+    /// What is typed as the password.
+    #[serde(serialize_with = "expose")]
+    pub password: SecretString,
+}
+
+/// The API server of a lab: a configuration file or the `--oidc-*` flags.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ApiServerSpec {
+    /// `AuthenticationConfiguration` file below `fixtures/`.
+    #[serde(default)]
+    pub authentication: Option<Spanned<PathBuf>>,
+    /// Flags without their leading dashes; a flag that may be repeated takes a list.
+    #[serde(default)]
+    pub flags: BTreeMap<String, FlagValue>,
+}
+
+/// One flag's value, or the values of a repeated flag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FlagValue(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for FlagValue {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = FlagValue;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a flag's value, or a list of them")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<FlagValue, E> {
+                Ok(FlagValue(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut seq: A,
+            ) -> Result<FlagValue, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = seq.next_element()? {
+                    values.push(value);
+                }
+                Ok(FlagValue(values))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+// The plan and the state file (mode 0600) are the two places that must carry secrets in the clear.
+fn expose<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose_secret())
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
+fn expose_option<S: Serializer>(
+    secret: &Option<SecretString>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match secret {
+        Some(secret) => expose(secret, serializer),
+        None => serializer.serialize_none(),
+    }
+}

@@ -1,0 +1,150 @@
+//! The state file: all that a client of a running lab may know.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Authentication;
+use crate::render::Values;
+use crate::spec::{ClientSpec, ProviderKind, UserSpec};
+
+/// File name of the state inside a lab's folder.
+pub const STATE_FILE: &str = "state.json";
+
+/// Where a lab runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendKind {
+    /// In process, pure Rust.
+    Embedded,
+    /// The real components as plain processes.
+    Process,
+}
+
+/// What a lab can do beyond answering on the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Capability {
+    /// The API server's authentication can be changed.
+    Configure,
+    /// Client certificates can be issued.
+    ClientCertificate,
+    /// The audit log can be read.
+    AuditLog,
+}
+
+/// A running lab, as `state.json` (mode 0600) describes it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct State {
+    /// The lab file's stem.
+    pub lab: String,
+    /// Unique in this checkout; every process and folder of the lab carries it.
+    pub id: String,
+    /// Where it runs.
+    pub backend: BackendKind,
+    /// The lab host's process.
+    pub host: Process,
+    /// The API server.
+    pub api_server: ApiServer,
+    /// Identity providers by name.
+    pub identity_providers: BTreeMap<String, IdentityProvider>,
+    /// The CA that signed every certificate of the lab, PEM.
+    pub certificate_authority: String,
+    /// What this lab can do.
+    pub capabilities: BTreeSet<Capability>,
+    /// The control socket.
+    pub socket: PathBuf,
+    /// Placeholders and their values.
+    pub values: Values,
+    /// The authentication that the lab started with.
+    pub authentication: Authentication,
+}
+
+/// A process, told apart from a later one with the same number by its start time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Process {
+    /// Process id.
+    pub pid: u32,
+    /// Start time in clock ticks since boot (`/proc/<pid>/stat`, field 22).
+    pub started: u64,
+}
+
+/// The API server of a running lab.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ApiServer {
+    /// `https://127.0.0.1:PORT`.
+    pub url: String,
+    /// Kubernetes version without `v`, for example `1.36.3`.
+    pub version: String,
+    /// Kubeconfig of the lab's administrator (`system:masters`), mode 0600.
+    pub kubeconfig: PathBuf,
+}
+
+/// One identity provider of a running lab.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct IdentityProvider {
+    /// The product.
+    pub kind: ProviderKind,
+    /// The issuer URL.
+    pub issuer: String,
+    /// The client of logins that name none.
+    pub client: Option<ClientSpec>,
+    /// People by short name.
+    pub users: BTreeMap<String, UserSpec>,
+}
+
+impl State {
+    /// Reads a state file.
+    ///
+    /// # Errors
+    /// When there is none, or a version of authlab wrote it that this one does not know.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        let text = std::fs::read(path)?;
+        serde_json::from_slice(&text)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    /// Writes it whole or not at all, mode 0600, into the lab's folder.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn write(&self, folder: &Path) -> io::Result<PathBuf> {
+        let path = folder.join(STATE_FILE);
+        write_private(&path, &serde_json::to_vec_pretty(self)?)?;
+        Ok(path)
+    }
+}
+
+/// Writes a file whole or not at all (by rename), readable by its owner only.
+///
+/// # Errors
+/// As the file system says.
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .tempfile_in(folder)?;
+    io::Write::write_all(&mut file, content)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Opens (and makes) a lock file, mode 0600.
+///
+/// # Errors
+/// As the file system says.
+pub fn lock_file(path: &Path) -> io::Result<std::fs::File> {
+    std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+}
