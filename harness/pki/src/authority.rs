@@ -1,6 +1,6 @@
 //! A certificate authority and what it issues.
 
-use std::{fmt, net::IpAddr, path::Path, sync::Arc, time::Duration, time::SystemTime};
+use std::{fmt, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose as Purpose, IsCa, Issuer,
@@ -11,7 +11,6 @@ use secrecy::ExposeSecret as _;
 
 use crate::{Certificate, PkiError, Validity, files, pem, subject};
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A self-signed certificate authority with an ECDSA P-256 key. A clone is the same authority.
@@ -137,11 +136,20 @@ impl Authority {
         organizations: &[String],
         lifetime: Duration,
     ) -> Result<Certificate, PkiError> {
-        let params = leaf(
-            common_name,
-            Validity::from_now(lifetime),
-            Purpose::ClientAuth,
-        )?;
+        self.client_certificate_with(common_name, organizations, Validity::from_now(lifetime))
+    }
+
+    /// The same with a validity of the caller's choice, such as one that is over.
+    ///
+    /// # Errors
+    /// As [`Authority::client_certificate`].
+    pub fn client_certificate_with(
+        &self,
+        common_name: &str,
+        organizations: &[String],
+        validity: Validity,
+    ) -> Result<Certificate, PkiError> {
+        let params = leaf(common_name, validity, Purpose::ClientAuth)?;
         let key = generate_key(common_name)?;
         let stand_in = params
             .signed_by(&key, &self.0.issuer)
@@ -164,18 +172,6 @@ impl fmt::Debug for Authority {
         f.debug_struct("Authority")
             .field("issuer", &self.0.issuer)
             .finish_non_exhaustive()
-    }
-}
-
-impl Validity {
-    /// From an hour ago, for clocks that are behind, until `lifetime` from now.
-    #[must_use]
-    pub fn from_now(lifetime: Duration) -> Self {
-        let now = SystemTime::now();
-        Self {
-            not_before: now - HOUR,
-            not_after: now + lifetime,
-        }
     }
 }
 

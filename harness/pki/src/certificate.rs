@@ -1,11 +1,22 @@
 //! A leaf certificate with its key, and the TLS server made of it.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use rustls::{RootCertStore, ServerConfig, server::WebPkiClientVerifier};
+use rustls::{
+    ServerConfig,
+    server::{NoClientAuth, danger::ClientCertVerifier},
+};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::{PkiError, pem, tls};
+use crate::{
+    PkiError, pem,
+    tls::{self, ClientAuthority},
+};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// A certificate chain and the private key of its first certificate, both as PEM text.
 #[derive(Clone, Debug)]
@@ -25,6 +36,18 @@ pub struct Validity {
     pub not_after: SystemTime,
 }
 
+impl Validity {
+    /// From an hour ago, for clocks that are behind, until `lifetime` from now.
+    #[must_use]
+    pub fn from_now(lifetime: Duration) -> Self {
+        let now = SystemTime::now();
+        Self {
+            not_before: now - HOUR,
+            not_after: now + lifetime,
+        }
+    }
+}
+
 impl Certificate {
     /// The configuration of a TLS 1.2 and 1.3 server that shows this certificate and speaks HTTP/2 and HTTP/1.1.
     ///
@@ -37,22 +60,31 @@ impl Certificate {
         &self,
         client_ca_pem: Option<&str>,
     ) -> Result<Arc<ServerConfig>, PkiError> {
-        let provider = tls::provider();
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        self.server(match client_ca_pem {
+            None => Arc::new(NoClientAuth),
+            Some(text) => ClientAuthority::new(text)?.strict(),
+        })
+    }
+
+    /// The same, but a client gets in with any certificate whose key it holds, as with kube-apiserver, which answers
+    /// 401 to a bad one instead of failing the handshake (`tls.RequestClientCert` in Go's terms). Whoever reads
+    /// [`tls::Peer::certificates`] of such a server asks [`ClientAuthority::verify`] first.
+    ///
+    /// # Errors
+    /// As [`Certificate::server_config`].
+    pub fn server_config_unverified(
+        &self,
+        clients: &ClientAuthority,
+    ) -> Result<Arc<ServerConfig>, PkiError> {
+        self.server(clients.lenient())
+    }
+
+    fn server(&self, clients: Arc<dyn ClientCertVerifier>) -> Result<Arc<ServerConfig>, PkiError> {
+        let refused = |error: rustls::Error| PkiError::Tls(error.to_string());
+        let mut config = ServerConfig::builder_with_provider(tls::provider())
             .with_safe_default_protocol_versions()
-            .map_err(refused)?;
-        let builder = match client_ca_pem {
-            None => builder.with_no_client_auth(),
-            Some(text) => {
-                let verifier =
-                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots(text)?), provider)
-                        .allow_unauthenticated()
-                        .build()
-                        .map_err(refused)?;
-                builder.with_client_cert_verifier(verifier)
-            }
-        };
-        let mut config = builder
+            .map_err(refused)?
+            .with_client_cert_verifier(clients)
             .with_single_cert(
                 pem::certificates(&self.pem)?,
                 pem::private_key(self.key_pem.expose_secret())?,
@@ -61,16 +93,4 @@ impl Certificate {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
-}
-
-fn roots(text: &str) -> Result<RootCertStore, PkiError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in pem::certificates(text)? {
-        roots.add(certificate).map_err(refused)?;
-    }
-    Ok(roots)
-}
-
-fn refused(error: impl ToString) -> PkiError {
-    PkiError::Tls(error.to_string())
 }

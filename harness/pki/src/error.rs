@@ -54,6 +54,9 @@ pub enum PkiError {
     /// A TLS configuration was refused.
     #[error("TLS configuration: {0}")]
     Tls(String),
+    /// A client's certificate is not accepted.
+    #[error("client certificate: {0}")]
+    ClientCertificate(String),
     /// An HTTP client could not be built.
     #[error("HTTP client: {0}")]
     Http(#[from] reqwest::Error),

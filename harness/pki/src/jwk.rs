@@ -1,5 +1,8 @@
 //! Public keys as JSON Web Keys (RFC 7517): written, named by thumbprint (RFC 7638), and verified with.
 
+#[cfg(test)]
+mod tests;
+
 use aws_lc_rs::{
     digest,
     signature::{

@@ -1,5 +1,7 @@
 //! A TLS listener for `axum::serve`, and who is at the other end of a connection.
 
+mod clients;
+
 use std::{
     io,
     net::SocketAddr,
@@ -16,6 +18,8 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+pub use clients::ClientAuthority;
 
 /// A client that has not finished its handshake after this time is cut off.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -91,7 +95,8 @@ impl axum::serve::Listener for Listener {
 pub struct Peer {
     /// Where it comes from.
     pub addr: SocketAddr,
-    /// The chain it proved its identity with, its own certificate first; empty when it showed none.
+    /// The chain it showed, its own certificate first; empty when it showed none. Verified, unless the server was made
+    /// by [`Certificate::server_config_unverified`](crate::Certificate::server_config_unverified).
     pub certificates: Vec<CertificateDer<'static>>,
 }
 

@@ -1,9 +1,15 @@
 //! Real clients against the TLS listener.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    env,
+    net::SocketAddr,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use authlab_pki::{Authority, http, tls};
+use authlab_pki::{Authority, Certificate, Validity, http, tls};
 use axum::{Router, extract::ConnectInfo, routing::get};
 use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -39,6 +45,15 @@ async fn server(authority: &Authority) -> SocketAddr {
             .unwrap(),
     )
     .await
+}
+
+fn client_of(authority: &Authority, certificate: &Certificate) -> reqwest::Client {
+    let identity = format!("{}{}", certificate.pem, certificate.key_pem.expose_secret());
+    http::builder(authority.certificate_pem())
+        .unwrap()
+        .identity(reqwest::Identity::from_pem(identity.as_bytes()).unwrap())
+        .build()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -85,12 +100,7 @@ async fn the_server_sees_the_client_certificate_with_all_its_organizations() {
     let certificate = authority
         .client_certificate("jane", &groups, Duration::from_secs(600))
         .unwrap();
-    let identity = format!("{}{}", certificate.pem, certificate.key_pem.expose_secret());
-    let client = http::builder(authority.certificate_pem())
-        .unwrap()
-        .identity(reqwest::Identity::from_pem(identity.as_bytes()).unwrap())
-        .build()
-        .unwrap();
+    let client = client_of(&authority, &certificate);
     let answer = client
         .get(format!("https://{address}/"))
         .send()
@@ -127,4 +137,85 @@ async fn clients_that_send_nothing_or_garbage_hold_nobody_up() {
         .unwrap();
     assert_eq!(answer.text().await.unwrap(), "nobody");
     drop(silent);
+}
+
+#[tokio::test]
+async fn a_server_whose_certificate_is_over_is_refused() {
+    let authority = Authority::generate("lab").unwrap();
+    let past = SystemTime::now() - Duration::from_secs(60);
+    let validity = Validity {
+        not_before: past - Duration::from_secs(60),
+        not_after: past,
+    };
+    let certificate = authority
+        .server_certificate_with(&["127.0.0.1"], validity)
+        .unwrap();
+    let address = serve(certificate.server_config(None).unwrap()).await;
+    let client = http::client(authority.certificate_pem()).unwrap();
+    let error = client
+        .get(format!("https://{address}/"))
+        .send()
+        .await
+        .unwrap_err();
+    assert!(format!("{error:?}").contains("Expired"), "{error:?}");
+}
+
+/// Strict servers end the handshake, lenient ones show the chain to whoever decides.
+#[tokio::test]
+async fn a_client_certificate_of_another_authority_is_seen_only_by_a_lenient_server() {
+    let authority = Authority::generate("lab").unwrap();
+    let server = authority.server_certificate(&["127.0.0.1"]).unwrap();
+    let stranger = Authority::generate("other").unwrap();
+    let certificate = stranger
+        .client_certificate("jane", &[], Duration::from_secs(600))
+        .unwrap();
+    let client = client_of(&authority, &certificate);
+
+    let strict = serve(
+        server
+            .server_config(Some(authority.certificate_pem()))
+            .unwrap(),
+    )
+    .await;
+    client
+        .get(format!("https://{strict}/"))
+        .send()
+        .await
+        .unwrap_err();
+
+    let clients = tls::ClientAuthority::new(authority.certificate_pem()).unwrap();
+    let lenient = serve(server.server_config_unverified(&clients).unwrap()).await;
+    let answer = client
+        .get(format!("https://{lenient}/"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.text().await.unwrap(), "CN=jane");
+}
+
+/// One test of this file again, in a process whose proxy variables lead nowhere.
+#[test]
+fn proxy_variables_are_ignored() {
+    let nowhere = "http://127.0.0.1:1";
+    let status = Command::new(env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "a_client_that_trusts_the_authority_gets_in_by_address_and_name",
+        ])
+        .envs(
+            [
+                "HTTPS_PROXY",
+                "https_proxy",
+                "HTTP_PROXY",
+                "ALL_PROXY",
+                "all_proxy",
+            ]
+            .map(|name| (name, nowhere)),
+        )
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
 }
