@@ -1,0 +1,133 @@
+//! Field errors: what is wrong with an object, and where, in the server's words.
+
+use std::fmt;
+
+use crate::policy::join_errors;
+use crate::quote::quote;
+
+/// One thing wrong with an object. Displays as the server prints it:
+/// `rules[0].verbs: Required value: verbs must contain at least one value`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// The path, as in `subjects[0].name`.
+    pub field: String,
+    /// The kind of error.
+    pub kind: FieldErrorKind,
+    /// The offending value as it is printed, `None` for kinds that print none.
+    pub value: Option<String>,
+    /// The explanation, may be empty.
+    pub detail: String,
+}
+
+/// The kinds of field errors that RBAC objects can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldErrorKind {
+    /// Nothing where something must be.
+    Required,
+    /// Malformed.
+    Invalid,
+    /// Not one of the values that are known.
+    NotSupported,
+    /// Something where nothing may be.
+    Forbidden,
+}
+
+impl FieldErrorKind {
+    /// The `reason` of the cause in a Status (`details.causes[].reason`).
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Required => "FieldValueRequired",
+            Self::Invalid => "FieldValueInvalid",
+            Self::NotSupported => "FieldValueNotSupported",
+            Self::Forbidden => "FieldValueForbidden",
+        }
+    }
+}
+
+impl FieldError {
+    /// The text without the path: the `message` of the cause in a Status.
+    #[must_use]
+    pub fn body(&self) -> String {
+        let kind = match self.kind {
+            FieldErrorKind::Required => "Required value",
+            FieldErrorKind::Invalid => "Invalid value",
+            FieldErrorKind::NotSupported => "Unsupported value",
+            FieldErrorKind::Forbidden => "Forbidden",
+        };
+        let parts = [
+            Some(kind),
+            self.value.as_deref(),
+            Some(self.detail.as_str()).filter(|detail| !detail.is_empty()),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
+    }
+
+    pub(super) fn required(field: impl Into<String>, detail: &str) -> Self {
+        Self {
+            field: field.into(),
+            kind: FieldErrorKind::Required,
+            value: None,
+            detail: detail.to_owned(),
+        }
+    }
+
+    pub(super) fn forbidden(field: impl Into<String>, detail: &str) -> Self {
+        Self {
+            field: field.into(),
+            kind: FieldErrorKind::Forbidden,
+            value: None,
+            detail: detail.to_owned(),
+        }
+    }
+
+    pub(super) fn invalid(
+        field: impl Into<String>,
+        value: &str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self::invalid_json(field, quote(value), detail)
+    }
+
+    /// `value` is printed as it is.
+    pub(super) fn invalid_json(
+        field: impl Into<String>,
+        value: String,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            field: field.into(),
+            kind: FieldErrorKind::Invalid,
+            value: Some(value),
+            detail: detail.into(),
+        }
+    }
+
+    pub(super) fn unsupported(field: impl Into<String>, value: &str, supported: &[&str]) -> Self {
+        let supported: Vec<String> = supported.iter().map(|one| quote(one)).collect();
+        let detail = format!("supported values: {}", supported.join(", "));
+        Self {
+            field: field.into(),
+            kind: FieldErrorKind::NotSupported,
+            value: Some(quote(value)),
+            detail,
+        }
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.field, self.body())
+    }
+}
+
+/// The `message` of the 422 Status, as in
+/// `Role.rbac.authorization.k8s.io "x" is invalid: rules[0].verbs: Required value: ...`.
+#[must_use]
+pub fn invalid_message(kind: &str, name: &str, errors: &[FieldError]) -> String {
+    let errors = join_errors(errors.iter().map(ToString::to_string).collect()).unwrap_or_default();
+    format!(
+        "{kind}.rbac.authorization.k8s.io {} is invalid: {errors}",
+        quote(name)
+    )
+}
