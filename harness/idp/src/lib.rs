@@ -1,1 +1,3 @@
 //! Embedded identity providers: an OpenID Connect core, Dex's personality, and a forge for any token.
+
+pub mod forge;

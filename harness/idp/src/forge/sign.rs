@@ -1,0 +1,117 @@
+//! From a request to a token.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use authlab_pki::{
+    Algorithm, PkiError, SigningKey,
+    jws::{self, Compact},
+};
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+
+use super::{ForgeError, KeyChoice, State, Tamper, TokenAlgorithm, TokenRequest};
+
+/// The payload that is signed when another one shall take its place.
+const OTHER: &[u8] = b"{}";
+
+pub(super) fn sign(
+    state: &State,
+    request: &TokenRequest,
+    now: SystemTime,
+) -> Result<SecretString, ForgeError> {
+    if request.algorithm == TokenAlgorithm::None && request.tamper.is_some() {
+        return Err(ForgeError::NothingToTamper);
+    }
+    let payload = Value::Object(claims(request, &state.issuer, now)).to_string();
+    let signed = match request.tamper {
+        Some(Tamper::Payload) => OTHER,
+        _ => payload.as_bytes(),
+    };
+    let (header, token) = match request.algorithm {
+        TokenAlgorithm::Key(algorithm) => {
+            let (key, kid) = keys(state, algorithm, request.key)?;
+            let header = header(request, Some(kid.kid()));
+            let token = jws::sign(&header, signed, &key)?;
+            (header, token)
+        }
+        TokenAlgorithm::Hs256 => {
+            let (key, kid) = keys(state, Algorithm::RS256, request.key)?;
+            let header = header(request, Some(kid.kid()));
+            let token = jws::sign_hs256(&header, signed, key.public_key_pem().as_bytes());
+            (header, token)
+        }
+        TokenAlgorithm::None => {
+            let header = header(request, None);
+            let token = jws::assemble(&jws::signing_input(&header, signed), b"");
+            (header, token)
+        }
+    };
+    let token = match request.tamper {
+        None => token,
+        Some(tamper) => {
+            let mut token = Compact::parse(&token).map_err(PkiError::from)?;
+            match tamper {
+                Tamper::Payload => {
+                    token.signing_input = jws::signing_input(&header, payload.as_bytes());
+                }
+                Tamper::Signature => {
+                    let middle = token.signature.len() / 2;
+                    token.signature[middle] ^= 1;
+                }
+            }
+            jws::assemble(&token.signing_input, &token.signature)
+        }
+    };
+    Ok(token.into())
+}
+
+/// The key that signs and the key that is named.
+fn keys(
+    state: &State,
+    algorithm: Algorithm,
+    choice: KeyChoice,
+) -> Result<(Arc<SigningKey>, Arc<SigningKey>), PkiError> {
+    let published = state.published(algorithm)?;
+    let signing = match choice {
+        KeyChoice::Published => Arc::clone(&published),
+        KeyChoice::Unpublished => state.unpublished(algorithm)?,
+    };
+    Ok((signing, published))
+}
+
+fn header(request: &TokenRequest, kid: Option<&str>) -> Map<String, Value> {
+    let mut header = Map::new();
+    header.insert("alg".to_owned(), json!(request.algorithm));
+    if let Some(kid) = kid {
+        header.insert("kid".to_owned(), json!(kid));
+    }
+    header.insert("typ".to_owned(), json!("JWT"));
+    for (name, value) in &request.header {
+        match value {
+            Value::Null => header.remove(name),
+            value => header.insert(name.clone(), value.clone()),
+        };
+    }
+    header
+}
+
+fn claims(request: &TokenRequest, issuer: &str, now: SystemTime) -> Map<String, Value> {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    let mut claims = request.claims.clone();
+    for (name, value) in [
+        ("iss", json!(issuer)),
+        ("iat", json!(now)),
+        ("exp", json!(now.saturating_add(request.expires_in))),
+    ] {
+        match claims.get(name) {
+            None => claims.insert(name.to_owned(), value),
+            Some(Value::Null) => claims.remove(name),
+            Some(_) => None,
+        };
+    }
+    claims
+}
