@@ -49,10 +49,12 @@ pub fn aggregate(role: &ClusterRole, all: &[ClusterRole]) -> Option<Vec<PolicyRu
 
 /// Brings every aggregated role up to date, those that aggregate aggregated roles included, as the
 /// controller does in the end. Returns the indexes of the roles that changed.
+///
+/// Roles that select each other may pass rules around for ever (on a real cluster too): they are
+/// left alone after a round for each role.
 pub fn aggregate_all(roles: &mut [ClusterRole]) -> Vec<usize> {
     let mut changed = std::collections::BTreeSet::new();
-    // Each round can only feed roles one level further up; roles that select each other settle
-    // once all have all rules.
+    // A round feeds roles one level further up.
     for _ in 0..=roles.len() {
         let mut settled = true;
         for index in 0..roles.len() {
@@ -80,7 +82,7 @@ pub fn aggregate_all(roles: &mut [ClusterRole]) -> Vec<usize> {
 
 /// Equal, where an absent list is an empty one.
 fn same(one: &PolicyRule, other: &PolicyRule) -> bool {
-    let key = |rule: &PolicyRule| {
+    fn lists(rule: &PolicyRule) -> [&[String]; 4] {
         let PolicyRule {
             api_groups,
             resources,
@@ -88,10 +90,9 @@ fn same(one: &PolicyRule, other: &PolicyRule) -> bool {
             non_resource_urls,
             ..
         } = rule;
-        [api_groups, resources, resource_names, non_resource_urls]
-            .map(|values| list(values).to_vec())
-    };
-    one.verbs == other.verbs && key(one) == key(other)
+        [api_groups, resources, resource_names, non_resource_urls].map(list)
+    }
+    one.verbs == other.verbs && lists(one) == lists(other)
 }
 
 /// Whether the labels satisfy the selector; an empty selector selects everything. `None` for an

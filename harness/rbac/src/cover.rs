@@ -96,12 +96,8 @@ fn covers(rule: &PolicyRule, atom: &Atom<'_>) -> bool {
     }
     match atom.what {
         What::Path(path) => {
-            // A rule limited to names does not cover anything without a name, paths included.
-            let unnamed = list(&rule.resource_names).is_empty();
-            unnamed
-                && list(&rule.non_resource_urls)
-                    .iter()
-                    .any(|owned| path_covers(owned, path))
+            let mut paths = list(&rule.non_resource_urls).iter();
+            paths.any(|owned| path_covers(owned, path))
         }
         What::Resource {
             group,

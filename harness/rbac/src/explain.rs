@@ -56,24 +56,25 @@ const NEAR: u32 = 4;
 const NEAR_BOOTSTRAPPED: u32 = 2;
 
 impl Policy {
-    /// The binding nearest to granting the request; `None` where none comes near, or one grants it.
+    /// The binding nearest to granting a request that is refused; `None` where none comes near, or
+    /// the request is allowed.
     #[must_use]
     pub fn nearest(&self, attributes: &Attributes<'_>) -> Option<NearMiss> {
+        if self.authorize(attributes).allowed {
+            return None;
+        }
         let candidates = self.bindings().map(|binding| {
-            let (distance, miss) = self.measure(&binding, attributes);
             let near = if binding.bootstrapped {
                 NEAR_BOOTSTRAPPED
             } else {
                 NEAR
             };
-            (distance, near, miss)
+            (self.measure(&binding, attributes), near)
         });
-        let nearest = candidates
-            .filter(|(distance, near, _)| distance <= near)
-            .min_by_key(|(distance, ..)| *distance);
-        nearest
-            .map(|(.., miss)| miss)
-            .filter(|miss| !miss.obstacles.is_empty())
+        let near = candidates.filter(|((distance, _), near)| distance <= near);
+        near.map(|(measured, _)| measured)
+            .min_by_key(|(distance, _)| *distance)
+            .map(|(_, miss)| miss)
     }
 
     fn measure(&self, binding: &Binding<'_>, attributes: &Attributes<'_>) -> (u32, NearMiss) {

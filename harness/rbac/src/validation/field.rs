@@ -63,7 +63,9 @@ impl FieldError {
         parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
     }
 
-    pub(super) fn required(field: impl Into<String>, detail: &str) -> Self {
+    /// Something is missing.
+    #[must_use]
+    pub fn required(field: impl Into<String>, detail: &str) -> Self {
         Self {
             field: field.into(),
             kind: FieldErrorKind::Required,
@@ -72,7 +74,9 @@ impl FieldError {
         }
     }
 
-    pub(super) fn forbidden(field: impl Into<String>, detail: &str) -> Self {
+    /// Something is there that may not be.
+    #[must_use]
+    pub fn forbidden(field: impl Into<String>, detail: &str) -> Self {
         Self {
             field: field.into(),
             kind: FieldErrorKind::Forbidden,
@@ -81,16 +85,15 @@ impl FieldError {
         }
     }
 
-    pub(super) fn invalid(
-        field: impl Into<String>,
-        value: &str,
-        detail: impl Into<String>,
-    ) -> Self {
+    /// A malformed text.
+    #[must_use]
+    pub fn invalid(field: impl Into<String>, value: &str, detail: impl Into<String>) -> Self {
         Self::invalid_json(field, quote(value), detail)
     }
 
-    /// `value` is printed as it is.
-    pub(super) fn invalid_json(
+    /// A malformed value, printed as it is.
+    #[must_use]
+    pub fn invalid_json(
         field: impl Into<String>,
         value: String,
         detail: impl Into<String>,
@@ -103,7 +106,9 @@ impl FieldError {
         }
     }
 
-    pub(super) fn unsupported(field: impl Into<String>, value: &str, supported: &[&str]) -> Self {
+    /// A text that is none of those known.
+    #[must_use]
+    pub fn unsupported(field: impl Into<String>, value: &str, supported: &[&str]) -> Self {
         let supported: Vec<String> = supported.iter().map(|one| quote(one)).collect();
         let detail = format!("supported values: {}", supported.join(", "));
         Self {

@@ -5,7 +5,7 @@
 //! annotations, owner references) is alike for every kind of object.
 
 mod field;
-mod names;
+pub mod names;
 
 use k8s_openapi::api::rbac::v1::{
     ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,

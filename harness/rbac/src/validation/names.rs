@@ -6,7 +6,8 @@ use super::field::FieldError;
 use crate::matching::list;
 
 /// What is wrong with the name of an RBAC object: it must fit into one segment of a URL path.
-pub(super) fn path_segment(name: &str) -> Vec<String> {
+#[must_use]
+pub fn path_segment(name: &str) -> Vec<String> {
     if matches!(name, "." | "..") {
         return vec![format!("may not be '{name}'")];
     }
@@ -23,7 +24,8 @@ const KEY_CHARACTERS: &str = "must consist of alphanumeric characters, '-', '_' 
 
 /// What is wrong with `name` as a DNS subdomain (RFC 1123): service account names, prefixes of
 /// label keys. `unit` is how the length limit is counted in the message.
-pub(super) fn subdomain(name: &str, unit: &str) -> Vec<String> {
+#[must_use]
+pub fn subdomain(name: &str, unit: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if name.len() > 253 {
         wrong.push(format!("must be no more than 253 {unit}"));
@@ -95,7 +97,9 @@ pub(super) fn label_selector(selector: &LabelSelector, path: &str) -> Vec<FieldE
     errors
 }
 
-fn label_key(key: &str) -> Vec<String> {
+/// What is wrong with the key of a label (or, written the same, of an annotation).
+#[must_use]
+pub fn label_key(key: &str) -> Vec<String> {
     let pattern = format!(
         "{KEY_CHARACTERS} (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '{KEY}')"
     );
@@ -131,7 +135,9 @@ fn label_key(key: &str) -> Vec<String> {
     wrong
 }
 
-fn label_value(value: &str) -> Vec<String> {
+/// What is wrong with the value of a label.
+#[must_use]
+pub fn label_value(value: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if value.len() > 63 {
         wrong.push("must be no more than 63 bytes".to_owned());
