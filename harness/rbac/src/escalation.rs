@@ -16,15 +16,34 @@ use crate::cover;
 use crate::policy::{Missing, Policy, join_errors};
 use crate::quote::{quote, quote_list};
 
-/// Why a binding may not be written.
+/// Why a binding may not be written; displays as the text of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BindingError {
-    /// The role grants what the user does not hold: 403.
+    /// The role grants what the user does not hold: the text for the 403.
     #[error("{0}")]
     Escalation(String),
-    /// The role does not exist, so that its rights are unknown: 404 with this text as the message.
+    /// The role does not exist, so that its rights are unknown: the message of the 404.
     #[error("{0}")]
     RoleNotFound(String),
+    /// The reference lacks its name, or names a Role at cluster scope: the message of the 400.
+    #[error("{0}")]
+    BadReference(&'static str),
+    /// The reference is to something that is no role: the message of the 500.
+    #[error("unsupported role reference kind: {}", quote(.0))]
+    UnsupportedKind(String),
+}
+
+impl BindingError {
+    /// The HTTP status of the answer.
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        match self {
+            Self::Escalation(_) => 403,
+            Self::RoleNotFound(_) => 404,
+            Self::BadReference(_) => 400,
+            Self::UnsupportedKind(_) => 500,
+        }
+    }
 }
 
 /// The API group of all RBAC objects.
@@ -150,6 +169,17 @@ pub fn check_binding(
     };
     if writer.may_bind(role) {
         return Ok(());
+    }
+    // The role is looked up before the binding is validated: these answers come first.
+    match role.kind.as_str() {
+        "Role" | "ClusterRole" if role.name.is_empty() => {
+            return Err(BindingError::BadReference("Name parameter required."));
+        }
+        "Role" if namespace.is_empty() => {
+            return Err(BindingError::BadReference("Namespace parameter required."));
+        }
+        "Role" | "ClusterRole" => {}
+        kind => return Err(BindingError::UnsupportedKind(kind.to_owned())),
     }
     let missing = |missing: Missing<'_>| BindingError::RoleNotFound(missing.when_writing(resource));
     let rules = policy.rules_of(role, namespace).map_err(missing)?;

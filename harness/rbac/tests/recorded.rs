@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use authlab_rbac::escalation::BindingError;
 use authlab_rbac::{
     Attributes, Policy, Target, aggregate_all, defaults, escalation, forbidden_message, rules_for,
     validation,
@@ -269,9 +270,9 @@ fn attempt(policy: &Policy, write: &Write) -> Result<(), (u16, String)> {
         metadata.name.as_deref() == Some(name)
             && metadata.namespace.as_deref().unwrap_or_default() == namespace
     };
-    let binding = |error| match error {
-        escalation::BindingError::RoleNotFound(message) => (404, message),
-        escalation::BindingError::Escalation(text) => forbidden(text),
+    let binding = |error: BindingError| match error {
+        BindingError::Escalation(text) => forbidden(text),
+        other => (other.code(), other.to_string()),
     };
     match kind {
         "Role" => {
