@@ -1,0 +1,140 @@
+//! Who asks: the authenticators in the order of the real API server.
+//!
+//! Client certificate, then bearer token (service accounts before issuers of the authentication
+//! configuration), then anonymous. The first success wins; a bad bearer token is never anonymous.
+
+use authlab_pki::tls::ClientAuthority;
+use http::{HeaderMap, header};
+use rustls_pki_types::CertificateDer;
+
+pub(crate) mod anonymous;
+pub(crate) mod certificate;
+pub(crate) mod impersonation;
+pub(crate) mod service_account;
+
+use crate::cluster::Cluster;
+use crate::server::{Authentication, StartError};
+use crate::user::UserInfo;
+use anonymous::Anonymous;
+
+pub(crate) const ANONYMOUS: &str = "system:anonymous";
+pub(crate) const AUTHENTICATED: &str = "system:authenticated";
+pub(crate) const UNAUTHENTICATED: &str = "system:unauthenticated";
+/// The extra attribute that names the credential itself (Kubernetes docs, "Authenticating").
+pub(crate) const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
+
+/// One authenticator's answer.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The user, and the audiences that the credential was accepted for.
+    Accepted(UserInfo, Vec<String>),
+    /// Its own kind of credential, but a bad one: the reason, as TokenReview shows it.
+    Rejected(String),
+    /// Not its kind of credential.
+    Skipped,
+}
+
+/// Why a request has no user; the client only ever learns `Unauthorized`.
+#[derive(Debug)]
+pub(crate) enum Unauthenticated {
+    NoCredentials,
+    /// For logs only.
+    Refused(String),
+}
+
+/// The authenticators that configuration decides.
+pub(crate) struct Chain {
+    clients: ClientAuthority,
+    anonymous: Anonymous,
+}
+
+impl Chain {
+    pub(crate) fn new(
+        clients: ClientAuthority,
+        _authentication: &Authentication,
+    ) -> Result<Self, StartError> {
+        Ok(Self {
+            clients,
+            anonymous: Anonymous::default(),
+        })
+    }
+
+    /// Identifies the sender of a request.
+    pub(crate) async fn authenticate(
+        &self,
+        cluster: &Cluster,
+        certificates: &[CertificateDer<'_>],
+        headers: &HeaderMap,
+        path: &str,
+    ) -> Result<UserInfo, Unauthenticated> {
+        let mut reasons = Vec::new();
+        match certificate::identify(&self.clients, certificates) {
+            Outcome::Accepted(user, _) => return Ok(with_authenticated(user)),
+            Outcome::Rejected(reason) => reasons.push(reason),
+            Outcome::Skipped => {}
+        }
+        if let Some(token) = bearer(headers) {
+            match self.token(cluster, token, cluster.tokens.audiences()).await {
+                Outcome::Accepted(user, _) => return Ok(user),
+                Outcome::Rejected(reason) => reasons.push(reason),
+                Outcome::Skipped => {}
+            }
+        }
+        if !reasons.is_empty() {
+            return Err(Unauthenticated::Refused(aggregate(reasons)));
+        }
+        self.anonymous
+            .identify(path)
+            .ok_or(Unauthenticated::NoCredentials)
+    }
+
+    /// Identifies the bearer of a token meant for one of `audiences`; never skipped.
+    pub(crate) async fn token(
+        &self,
+        cluster: &Cluster,
+        token: &str,
+        audiences: &[String],
+    ) -> Outcome {
+        let mut reasons = Vec::new();
+        match service_account::identify(cluster, token, audiences) {
+            Outcome::Accepted(user, audiences) => {
+                return Outcome::Accepted(with_authenticated(user), audiences);
+            }
+            Outcome::Rejected(reason) => reasons.push(reason),
+            Outcome::Skipped => {}
+        }
+        if reasons.is_empty() {
+            reasons.push("invalid bearer token".to_owned());
+        }
+        Outcome::Rejected(aggregate(reasons))
+    }
+}
+
+/// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1).
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim();
+    let mut parts = value.splitn(3, ' ');
+    let scheme = parts.next()?;
+    let token = parts.next()?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// Adds `system:authenticated`, unless the user is anonymous or a group already says which it is.
+fn with_authenticated(mut user: UserInfo) -> UserInfo {
+    let decided = |group: &String| group == AUTHENTICATED || group == UNAUTHENTICATED;
+    if user.username != ANONYMOUS && !user.groups.iter().any(decided) {
+        user.groups.push(AUTHENTICATED.to_owned());
+    }
+    user
+}
+
+/// Several errors as one text: repeated ones once, more than one in brackets.
+fn aggregate(mut reasons: Vec<String>) -> String {
+    let mut seen = std::collections::HashSet::new();
+    reasons.retain(|reason| seen.insert(reason.clone()));
+    if reasons.len() == 1 {
+        reasons.remove(0)
+    } else {
+        format!("[{}]", reasons.join(", "))
+    }
+}

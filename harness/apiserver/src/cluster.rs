@@ -1,0 +1,86 @@
+//! What the whole server shares: objects, policy, authenticators, keys, records.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::user::UserInfo;
+use authlab_rbac::{Attributes, Decision, Policy, Target};
+use tokio::sync::watch;
+
+use crate::audit::AuditLog;
+use crate::chain::{Chain, service_account::TokenIssuer};
+use crate::metrics::Metrics;
+use crate::resources::controllers;
+use crate::status::Status;
+use crate::store::{Store, Transaction};
+
+/// One API server and its state. It outlives `restart`: only the chain is replaced.
+pub(crate) struct Cluster {
+    pub(crate) store: Store,
+    pub(crate) address: SocketAddr,
+    /// The authority of clients and of this server, published as `kube-root-ca.crt`.
+    pub(crate) ca_pem: String,
+    pub(crate) tokens: TokenIssuer,
+    pub(crate) metrics: Metrics,
+    pub(crate) audit: AuditLog,
+    /// Turns true when the server stops, which ends watches.
+    pub(crate) stopping: watch::Sender<bool>,
+    policy: RwLock<Arc<Policy>>,
+    chain: RwLock<Arc<Chain>>,
+}
+
+impl Cluster {
+    pub(crate) fn new(
+        address: SocketAddr,
+        ca_pem: String,
+        tokens: TokenIssuer,
+        chain: Chain,
+    ) -> Self {
+        Self {
+            store: Store::new(),
+            address,
+            ca_pem,
+            tokens,
+            metrics: Metrics::default(),
+            audit: AuditLog::default(),
+            stopping: watch::Sender::new(false),
+            policy: RwLock::default(),
+            chain: RwLock::new(Arc::new(chain)),
+        }
+    }
+
+    /// Changes objects; the controllers have reacted by the time anybody else sees the change.
+    pub(crate) fn write<T>(
+        &self,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, Status>,
+    ) -> Result<T, Status> {
+        let mut transaction = self.store.begin();
+        let result = change(&mut transaction);
+        controllers::settle(self, &mut transaction);
+        result
+    }
+
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Edits the policy in place, or a copy of it while a request still reads the old one.
+    pub(crate) fn edit_policy(&self, edit: impl FnOnce(&mut Policy)) {
+        let mut policy = self.policy.write().unwrap_or_else(PoisonError::into_inner);
+        edit(Arc::make_mut(&mut policy));
+    }
+
+    pub(crate) fn chain(&self) -> Arc<Chain> {
+        Arc::clone(&self.chain.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn authorize(&self, user: &UserInfo, verb: &str, target: Target<'_>) -> Decision {
+        let attributes = Attributes {
+            user: &user.username,
+            groups: &user.groups,
+            verb,
+            target,
+        };
+        self.policy().authorize(&attributes)
+    }
+}

@@ -1,0 +1,150 @@
+//! Patches in their four languages.
+
+use std::sync::Arc;
+
+use authlab_rbac::validation::FieldError;
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::body::{self, Kind};
+use super::options::{self, WriteOptions};
+use super::write::Place;
+use crate::call::Call;
+use crate::decode::Tree;
+use crate::negotiate;
+use crate::object::Object;
+use crate::request::ResourceInfo;
+use crate::resources::{Objects, Resource};
+use crate::status::Status;
+use crate::strategic;
+
+pub(super) fn patch(
+    call: &Call,
+    resource: &Resource,
+    objects: &Objects,
+    target: &ResourceInfo,
+) -> Result<Response, Status> {
+    let language = Language::of(call)?;
+    let options = WriteOptions::read(call, "PatchOptions")?;
+    if language == Language::Apply && call.query.get("fieldManager").is_none_or(str::is_empty) {
+        let error = FieldError::required("fieldManager", "is required for apply patch");
+        options::refuse("PatchOptions", &[error])?;
+    }
+    let patch = language.parse(call)?;
+    let place = Place {
+        call,
+        resource,
+        objects,
+        target,
+        dry_run: options.dry_run,
+    };
+    let kind = Kind::of(resource, objects.decode);
+    let (code, made) = call.cluster.write(|transaction| {
+        let Some(current) = place.current(transaction) else {
+            if language != Language::Apply {
+                return Err(Status::not_found(resource, &target.name));
+            }
+            let object = typed(call, &kind, options, patch)?;
+            place.check_name(&object)?;
+            return Ok((StatusCode::CREATED, place.add(transaction, object)?));
+        };
+        let patched = if language == Language::Apply {
+            let applied = typed(call, &kind, options, patch)?;
+            merge(objects, &current, applied)?
+        } else {
+            let patched = language.change(resource, &current, &patch)?;
+            typed(call, &kind, options, patched)?
+        };
+        place.check_name(&patched)?;
+        let changed = place.change(transaction, &current, patched)?;
+        Ok((StatusCode::OK, changed))
+    })?;
+    Ok(negotiate::object(call, code, resource, &made))
+}
+
+/// Checks what came of a patch; complaints are about the patch.
+fn typed(
+    call: &Call,
+    kind: &Kind<'_>,
+    options: WriteOptions,
+    patched: Value,
+) -> Result<Value, Status> {
+    let invalid = |why: &str| {
+        let error = FieldError::invalid("patch", &patched.to_string(), why);
+        Status::invalid("", "", "", &[error])
+    };
+    let tree: Tree = serde_json::from_value(patched.clone()).unwrap_or(Tree::Leaf);
+    let object = (kind.decode)(patched.clone()).map_err(|error| invalid(&error.to_string()))?;
+    body::findings(call, options.validation, &tree, &object, invalid)?;
+    Ok(object)
+}
+
+/// Server-side apply without ownership: what is applied is merged in and nothing is taken away.
+fn merge(objects: &Objects, current: &Arc<Value>, mut applied: Value) -> Result<Value, Status> {
+    let metadata = applied.metadata_mut();
+    for field in ["creationTimestamp", "managedFields"] {
+        metadata.remove(field);
+    }
+    (objects.merge)((**current).clone(), applied)
+        .map_err(|error| Status::bad_request(error.to_string()))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Language {
+    Json,
+    Merge,
+    Strategic,
+    Apply,
+}
+
+impl Language {
+    fn of(call: &Call) -> Result<Self, Status> {
+        match call.content_type() {
+            "application/json-patch+json" => Ok(Self::Json),
+            "application/merge-patch+json" => Ok(Self::Merge),
+            "application/strategic-merge-patch+json" => Ok(Self::Strategic),
+            "application/apply-patch+yaml" => Ok(Self::Apply),
+            _ => Err(Status::unsupported_route()),
+        }
+    }
+
+    fn parse(self, call: &Call) -> Result<Value, Status> {
+        if self == Self::Apply {
+            return serde_yaml::from_slice(&call.body)
+                .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")));
+        }
+        serde_json::from_slice(&call.body).map_err(|error| {
+            let error = if error.is_eof() {
+                "unexpected end of JSON input".to_owned()
+            } else {
+                error.to_string()
+            };
+            Status::bad_request(format!("error decoding patch: {error}"))
+        })
+    }
+
+    /// The object after the patch.
+    fn change(self, resource: &Resource, current: &Value, patch: &Value) -> Result<Value, Status> {
+        let mut object = current.clone();
+        match self {
+            Self::Json => {
+                let patch: json_patch::Patch =
+                    serde_json::from_value(patch.clone()).map_err(|error| {
+                        Status::bad_request(format!("error decoding patch: {error}"))
+                    })?;
+                json_patch::patch(&mut object, &patch).map_err(|_| Status::unprocessable())?;
+            }
+            Self::Merge => json_patch::merge(&mut object, patch),
+            Self::Strategic | Self::Apply => strategic::merge(resource.kind, &mut object, patch)
+                .map_err(|why| {
+                    let error = FieldError::invalid("patch", &patch.to_string(), why);
+                    Status::invalid("", "", "", &[error])
+                })?,
+        }
+        if !object.is_object() {
+            object = json!({});
+        }
+        Ok(object)
+    }
+}

@@ -1,0 +1,123 @@
+//! Reading: one object, or a list.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::options;
+use crate::call::Call;
+use crate::negotiate;
+use crate::object::Object;
+use crate::request::ResourceInfo;
+use crate::resources::{Objects, Resource};
+use crate::selector::Selector;
+use crate::status::Status;
+
+pub(super) fn get(
+    call: &Call,
+    resource: &Resource,
+    target: &ResourceInfo,
+) -> Result<Response, Status> {
+    let namespace = scope(resource, target);
+    let object = call
+        .cluster
+        .store
+        .get(resource, namespace, &target.name)
+        .ok_or_else(|| Status::not_found(resource, &target.name))?;
+    Ok(negotiate::object(call, StatusCode::OK, resource, &object))
+}
+
+pub(super) fn list(
+    call: &Call,
+    resource: &Resource,
+    objects: &Objects,
+    target: &ResourceInfo,
+) -> Result<Response, Status> {
+    options::revision(call)?;
+    let limit = options::number(call, "limit")?.unwrap_or_default();
+    let start = call.query.get("continue").filter(|token| !token.is_empty());
+    let start = start.map(after).transpose()?;
+    let selector = selector(call, objects)?;
+    let (found, revision) = call.cluster.store.list(resource, scope(resource, target));
+    let mut found: Vec<Arc<Value>> = found
+        .into_iter()
+        .filter(|object| selector.matches(object))
+        .filter(|object| start.as_ref().is_none_or(|start| key(object) > *start))
+        .collect();
+    let mut metadata = json!({"resourceVersion": revision.to_string()});
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if limit > 0 && found.len() > limit {
+        metadata["remainingItemCount"] = json!(found.len() - limit);
+        found.truncate(limit);
+        let last = found.last().map(|object| key(object)).unwrap_or_default();
+        let token = json!({"v": "meta.k8s.io/v1", "rv": revision, "start": last});
+        metadata["continue"] = json!(BASE64_URL_SAFE_NO_PAD.encode(token.to_string()));
+    }
+    let items = found.iter().map(|object| (**object).clone()).collect();
+    let list = list_of(resource, objects, metadata, items);
+    Ok(negotiate::object(call, StatusCode::OK, resource, &list))
+}
+
+/// A list of a kind; its items say nothing about their type, as in the real server's answers.
+pub(super) fn list_of(
+    resource: &Resource,
+    objects: &Objects,
+    metadata: Value,
+    mut items: Vec<Value>,
+) -> Value {
+    for item in &mut items {
+        if let Some(item) = item.as_object_mut() {
+            item.remove("kind");
+            item.remove("apiVersion");
+        }
+    }
+    json!({
+        "kind": objects.list_kind,
+        "apiVersion": resource.api_version(),
+        "metadata": metadata,
+        "items": items,
+    })
+}
+
+pub(super) fn selector(call: &Call, objects: &Objects) -> Result<Selector, Status> {
+    let (labels, fields) = (
+        call.query.get("labelSelector"),
+        call.query.get("fieldSelector"),
+    );
+    Selector::parse(labels, fields, objects.rules.selectable())
+}
+
+/// The namespace under which a kind is stored: a namespace object itself is in none.
+pub(super) fn scope<'a>(resource: &Resource, target: &'a ResourceInfo) -> &'a str {
+    if resource.namespaced {
+        &target.namespace
+    } else {
+        ""
+    }
+}
+
+/// An object's place in a list.
+fn key(object: &Value) -> String {
+    format!("{}/{}", object.namespace(), object.name())
+}
+
+/// The place that a continue token names.
+fn after(token: &str) -> Result<String, Status> {
+    let bad = |why: String| {
+        Status::bad_request(format!(
+            "invalid continue token: continue key is not valid: {why}"
+        ))
+    };
+    let bytes = BASE64_URL_SAFE_NO_PAD
+        .decode(token)
+        .map_err(|_| bad("illegal base64 data at input byte 0".to_owned()))?;
+    let token: Value = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    token["start"]
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| bad("encoded start key empty".to_owned()))
+}

@@ -1,0 +1,137 @@
+//! Namespaces: their life, and what may be created in them.
+
+use std::sync::Arc;
+
+use authlab_rbac::validation::FieldError;
+use k8s_openapi::api::core::v1::Namespace;
+use serde_json::{Value, json};
+
+use super::{Resource, Rules, Served, all, of, validation};
+use crate::handlers;
+use crate::object::{Object, entry, strings};
+use crate::status::Status;
+use crate::store::Transaction;
+use crate::table::{AGE, Column, NAME};
+
+pub(super) struct Namespaces;
+
+/// What the server itself needs, and makes when it starts.
+pub(super) const SYSTEM: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+const PHASE: Column = Column::text("Status", |object| object["status"]["phase"].clone());
+/// The finalizer in `spec` that the namespace controller takes off.
+const KUBERNETES: &str = "kubernetes";
+
+impl Rules for Namespaces {
+    fn columns(&self) -> &'static [Column] {
+        &[NAME, PHASE, AGE]
+    }
+
+    fn selectable(&self) -> &'static [&'static str] {
+        &["name", "status.phase"]
+    }
+
+    fn prepare(&self, object: &mut Value, old: Option<&Value>, subresource: &str) {
+        let name = object.name().to_owned();
+        let metadata = entry(object, "metadata");
+        let labels = metadata.entry("labels").or_insert_with(|| json!({}));
+        labels["kubernetes.io/metadata.name"] = json!(name);
+        match old {
+            None => {
+                object["spec"] = json!({"finalizers": [KUBERNETES]});
+                object["status"] = json!({"phase": "Active"});
+            }
+            Some(old) if subresource != "finalize" => object["spec"] = old["spec"].clone(),
+            Some(_) => {}
+        }
+    }
+
+    fn validate(&self, _object: &Value, _old: Option<&Value>) -> Vec<FieldError> {
+        Vec::new()
+    }
+
+    fn check_name(&self, name: &str) -> Vec<String> {
+        validation::dns_label(name)
+    }
+
+    fn admit_delete(&self, object: &Value) -> Result<(), Status> {
+        if ["default", "kube-system", "kube-public"].contains(&object.name()) {
+            let why = "this namespace may not be deleted";
+            return Err(Status::forbidden("", "namespaces", object.name(), why));
+        }
+        Ok(())
+    }
+
+    fn begin_deletion(&self, object: &mut Value) {
+        object["status"]["phase"] = json!("Terminating");
+    }
+
+    fn finished(&self, object: &Value) -> bool {
+        object.finalizers().is_empty() && strings(&object["spec"]["finalizers"]).is_empty()
+    }
+}
+
+/// Whether an object may be created in its namespace.
+pub(crate) fn admit(
+    transaction: &Transaction<'_>,
+    resource: &Resource,
+    object: &Value,
+) -> Result<(), Status> {
+    let namespaces = of::<Namespace>();
+    let name = object.namespace();
+    match transaction.get(namespaces, "", name) {
+        None => Err(Status::not_found(namespaces, name)),
+        Some(namespace) if namespace.terminating() => {
+            Err(Status::terminating(resource, object.name(), name))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Empties a terminating namespace, and lets it go once nothing is left in it.
+pub(super) fn terminate(transaction: &mut Transaction<'_>, name: &str) {
+    let namespaces = of::<Namespace>();
+    let Some(namespace) = transaction
+        .get(namespaces, "", name)
+        .filter(|one| one.terminating())
+    else {
+        return;
+    };
+    let mut held = false;
+    for resource in all().iter().filter(|one| one.namespaced) {
+        let Served::Objects(objects) = &resource.served else {
+            continue;
+        };
+        for object in transaction.list(resource, name) {
+            let removed = handlers::remove(transaction, resource, objects, &object, false);
+            held |= !removed.is_ok_and(|(_, gone)| gone);
+        }
+    }
+    if held {
+        return;
+    }
+    let mut next = (*namespace).clone();
+    if let Some(Value::Array(finalizers)) = next["spec"].get_mut("finalizers") {
+        finalizers.retain(|one| one != KUBERNETES);
+    }
+    if Namespaces.finished(&next) {
+        transaction.remove(namespaces, "", name);
+    } else {
+        transaction.put(namespaces, next);
+    }
+}
+
+/// A namespace as the server makes it at start.
+pub(super) fn bootstrap(transaction: &mut Transaction<'_>) {
+    let resource = of::<Namespace>();
+    for name in SYSTEM {
+        let mut object = super::new_object(resource, "", name);
+        Namespaces.prepare(&mut object, None, "");
+        transaction.put(resource, object);
+    }
+}
+
+/// Whether a namespace exists and stays.
+pub(super) fn alive(transaction: &Transaction<'_>, name: &str) -> bool {
+    let found: Option<Arc<Value>> = transaction.get(of::<Namespace>(), "", name);
+    found.is_some_and(|namespace| !namespace.terminating())
+}

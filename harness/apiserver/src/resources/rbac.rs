@@ -1,0 +1,331 @@
+//! The RBAC kinds: stored like any other, and mirrored into the policy that decides requests.
+
+use authlab_rbac::escalation::{self, BindingError};
+use authlab_rbac::validation::{self, FieldError};
+use authlab_rbac::{Policy, aggregate_all, defaults};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding, RoleRef};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::{Metadata, Resource as _};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{Rules, of};
+use crate::call::Call;
+use crate::cluster::Cluster;
+use crate::object::{Object, now};
+use crate::status::Status;
+use crate::store::{Change, ChangeKind, Transaction};
+use crate::table::{AGE, Column, NAME};
+
+const GROUP: &str = "rbac.authorization.k8s.io";
+
+pub(super) struct Roles;
+pub(super) struct ClusterRoles;
+pub(super) struct RoleBindings;
+pub(super) struct ClusterRoleBindings;
+
+const ROLE_COLUMNS: &[Column] = &[
+    NAME,
+    Column::text("Created At", |object| {
+        json!(object.meta("creationTimestamp"))
+    }),
+];
+
+const BINDING_COLUMNS: &[Column] = &[
+    NAME,
+    Column::text("Role", |object| {
+        let text = |field: &str| object["roleRef"][field].as_str().unwrap_or_default();
+        json!(format!("{}/{}", text("kind"), text("name")))
+    }),
+    AGE,
+    Column::text("Users", |object| subjects(object, "User")).wide(),
+    Column::text("Groups", |object| subjects(object, "Group")).wide(),
+    Column::text("ServiceAccounts", |object| {
+        subjects(object, "ServiceAccount")
+    })
+    .wide(),
+];
+
+fn subjects(object: &Value, kind: &str) -> Value {
+    let all = object["subjects"].as_array().into_iter().flatten();
+    let names: Vec<String> = all
+        .filter(|subject| subject["kind"] == kind)
+        .map(|subject| {
+            let text = |field: &str| subject[field].as_str().unwrap_or_default();
+            match text("namespace") {
+                namespace if kind == "ServiceAccount" && !namespace.is_empty() => {
+                    format!("{namespace}/{}", text("name"))
+                }
+                _ => text("name").to_owned(),
+            }
+        })
+        .collect();
+    json!(names.join(", "))
+}
+
+/// An object as its type; it has been through the decoder already.
+fn typed<T: DeserializeOwned + Default>(object: &Value) -> T {
+    serde_json::from_value(object.clone()).unwrap_or_default()
+}
+
+fn untyped(object: &impl Serialize) -> Value {
+    serde_json::to_value(object).unwrap_or_default()
+}
+
+fn forbidden(plural: &str, object: &Value, why: &str) -> Status {
+    Status::forbidden(GROUP, plural, object.name(), why)
+}
+
+impl Rules for Roles {
+    fn columns(&self) -> &'static [Column] {
+        ROLE_COLUMNS
+    }
+
+    fn validate(&self, object: &Value, _old: Option<&Value>) -> Vec<FieldError> {
+        validation::validate_role(&typed(object))
+    }
+
+    fn check_name(&self, _name: &str) -> Vec<String> {
+        // Judged by the kind's own validation.
+        Vec::new()
+    }
+
+    fn admit(&self, call: &Call, object: &Value, old: Option<&Value>) -> Result<(), Status> {
+        let (policy, user) = (call.cluster.policy(), &call.user);
+        let old: Option<Role> = old.map(typed);
+        escalation::check_namespaced_role(
+            &policy,
+            &user.username,
+            &user.groups,
+            &typed(object),
+            old.as_ref(),
+        )
+        .map_err(|why| forbidden("roles", object, &why))
+    }
+
+    fn created_by_update(&self) -> bool {
+        true
+    }
+}
+
+impl Rules for ClusterRoles {
+    fn columns(&self) -> &'static [Column] {
+        ROLE_COLUMNS
+    }
+
+    fn validate(&self, object: &Value, _old: Option<&Value>) -> Vec<FieldError> {
+        validation::validate_cluster_role(&typed(object))
+    }
+
+    fn check_name(&self, _name: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn admit(&self, call: &Call, object: &Value, old: Option<&Value>) -> Result<(), Status> {
+        let (policy, user) = (call.cluster.policy(), &call.user);
+        let old: Option<ClusterRole> = old.map(typed);
+        escalation::check_cluster_role(
+            &policy,
+            &user.username,
+            &user.groups,
+            &typed(object),
+            old.as_ref(),
+        )
+        .map_err(|why| forbidden("clusterroles", object, &why))
+    }
+
+    fn created_by_update(&self) -> bool {
+        true
+    }
+}
+
+/// A binding that the policy refuses.
+fn refused(plural: &str, object: &Value, error: BindingError) -> Status {
+    let text = |field: &str| object["roleRef"][field].as_str().unwrap_or_default();
+    let message = error.to_string();
+    match error {
+        BindingError::Escalation(why) => forbidden(plural, object, &why),
+        BindingError::RoleNotFound(_) => {
+            Status::missing(GROUP, &text("kind").to_lowercase(), text("name"), message)
+        }
+        BindingError::BadReference(_) => Status::bad_request(message),
+        BindingError::UnsupportedKind(_) => Status::unexplained(message),
+    }
+}
+
+fn role_ref_unchanged(new: &RoleRef, old: Option<&RoleRef>) -> Vec<FieldError> {
+    old.map(|old| validation::validate_role_ref_update(new, old))
+        .unwrap_or_default()
+}
+
+impl Rules for RoleBindings {
+    fn columns(&self) -> &'static [Column] {
+        BINDING_COLUMNS
+    }
+
+    fn prepare(&self, object: &mut Value, _old: Option<&Value>, _subresource: &str) {
+        let mut binding: RoleBinding = typed(object);
+        validation::default_binding(&mut binding.role_ref, binding.subjects.as_mut());
+        *object = untyped(&binding);
+    }
+
+    fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+        let binding: RoleBinding = typed(object);
+        let old: Option<RoleBinding> = old.map(typed);
+        let mut errors = validation::validate_role_binding(&binding);
+        errors.extend(role_ref_unchanged(
+            &binding.role_ref,
+            old.as_ref().map(|old| &old.role_ref),
+        ));
+        errors
+    }
+
+    fn check_name(&self, _name: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn admit(&self, call: &Call, object: &Value, old: Option<&Value>) -> Result<(), Status> {
+        let (policy, user) = (call.cluster.policy(), &call.user);
+        let binding: RoleBinding = typed(object);
+        let (name, groups) = (&user.username, &user.groups);
+        match old.map(typed::<RoleBinding>) {
+            Some(old) => {
+                escalation::check_role_binding_update(&policy, name, groups, &binding, &old)
+            }
+            None => escalation::check_binding(
+                &policy,
+                name,
+                groups,
+                &binding.role_ref,
+                object.namespace(),
+            ),
+        }
+        .map_err(|error| refused("rolebindings", object, error))
+    }
+
+    fn created_by_update(&self) -> bool {
+        true
+    }
+}
+
+impl Rules for ClusterRoleBindings {
+    fn columns(&self) -> &'static [Column] {
+        BINDING_COLUMNS
+    }
+
+    fn prepare(&self, object: &mut Value, _old: Option<&Value>, _subresource: &str) {
+        let mut binding: ClusterRoleBinding = typed(object);
+        validation::default_binding(&mut binding.role_ref, binding.subjects.as_mut());
+        *object = untyped(&binding);
+    }
+
+    fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+        let binding: ClusterRoleBinding = typed(object);
+        let old: Option<ClusterRoleBinding> = old.map(typed);
+        let mut errors = validation::validate_cluster_role_binding(&binding);
+        errors.extend(role_ref_unchanged(
+            &binding.role_ref,
+            old.as_ref().map(|old| &old.role_ref),
+        ));
+        errors
+    }
+
+    fn check_name(&self, _name: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn admit(&self, call: &Call, object: &Value, old: Option<&Value>) -> Result<(), Status> {
+        let (policy, user) = (call.cluster.policy(), &call.user);
+        let binding: ClusterRoleBinding = typed(object);
+        let (name, groups) = (&user.username, &user.groups);
+        match old.map(typed::<ClusterRoleBinding>) {
+            Some(old) => {
+                escalation::check_cluster_role_binding_update(&policy, name, groups, &binding, &old)
+            }
+            None => escalation::check_binding(&policy, name, groups, &binding.role_ref, ""),
+        }
+        .map_err(|error| refused("clusterrolebindings", object, error))
+    }
+
+    fn created_by_update(&self) -> bool {
+        true
+    }
+}
+
+/// Brings the policy up to date with a change; a new ClusterRole may change aggregated ones.
+pub(super) fn react(cluster: &Cluster, transaction: &mut Transaction<'_>, change: &Change) {
+    let mut stale: Vec<ClusterRole> = Vec::new();
+    cluster.edit_policy(|policy| match change.object["kind"].as_str() {
+        Some(Role::KIND) => apply(&mut policy.roles, change),
+        Some(RoleBinding::KIND) => apply(&mut policy.role_bindings, change),
+        Some(ClusterRoleBinding::KIND) => apply(&mut policy.cluster_role_bindings, change),
+        _ => {
+            apply(&mut policy.cluster_roles, change);
+            let changed = aggregate_all(&mut policy.cluster_roles);
+            stale = changed
+                .into_iter()
+                .map(|index| policy.cluster_roles[index].clone())
+                .collect();
+        }
+    });
+    for role in stale {
+        let name = role.metadata.name.as_deref().unwrap_or_default();
+        if let Some(current) = transaction.get(of::<ClusterRole>(), "", name) {
+            let mut next = (*current).clone();
+            next["rules"] = json!(role.rules);
+            transaction.put(of::<ClusterRole>(), next);
+        }
+    }
+}
+
+/// Keeps one of the policy's lists, which are in the order of namespace and name.
+fn apply<T>(list: &mut Vec<T>, change: &Change)
+where
+    T: Metadata<Ty = ObjectMeta> + DeserializeOwned + Default,
+{
+    let id = (change.object.namespace(), change.object.name());
+    let place = list.binary_search_by(|one| {
+        let metadata = one.metadata();
+        let namespace = metadata.namespace.as_deref().unwrap_or_default();
+        (namespace, metadata.name.as_deref().unwrap_or_default()).cmp(&id)
+    });
+    match (place, change.kind) {
+        (Ok(index), ChangeKind::Deleted) => _ = list.remove(index),
+        (Err(_), ChangeKind::Deleted) => {}
+        (Ok(index), _) => list[index] = typed(&change.object),
+        (Err(index), _) => list.insert(index, typed(&change.object)),
+    }
+}
+
+/// Stores the objects that a server makes at its first start.
+pub(super) fn bootstrap(cluster: &Cluster, transaction: &mut Transaction<'_>) {
+    let mut policy = Policy {
+        cluster_roles: defaults::cluster_roles(),
+        cluster_role_bindings: defaults::cluster_role_bindings(),
+        roles: defaults::roles(),
+        role_bindings: defaults::role_bindings(),
+    };
+    store(transaction, &mut policy.cluster_roles);
+    store(transaction, &mut policy.cluster_role_bindings);
+    store(transaction, &mut policy.roles);
+    store(transaction, &mut policy.role_bindings);
+    cluster.edit_policy(|current| *current = policy);
+}
+
+fn store<T>(transaction: &mut Transaction<'_>, list: &mut [T])
+where
+    T: Metadata<Ty = ObjectMeta> + Serialize,
+{
+    list.sort_by(|one, other| {
+        let key = |one: &ObjectMeta| (one.namespace.clone(), one.name.clone());
+        key(one.metadata()).cmp(&key(other.metadata()))
+    });
+    for one in list {
+        one.metadata_mut().uid = Some(uuid::Uuid::new_v4().to_string());
+        let mut object = untyped(one);
+        object
+            .metadata_mut()
+            .insert("creationTimestamp".to_owned(), json!(now()));
+        transaction.put(of::<T>(), object);
+    }
+}

@@ -1,0 +1,222 @@
+//! Kinds that are kept and shown, without anything acting on them: secrets, pods, events.
+
+use authlab_rbac::validation::FieldError;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+use super::{Rules, validation};
+use crate::object::{Object, entry};
+use crate::table::{AGE, Column, NAME, age};
+
+pub(super) struct Secrets;
+
+const SECRET_TYPE: Column = Column::text("Type", |object| object["type"].clone());
+const SECRET_DATA: Column = Column {
+    kind: "integer",
+    ..Column::text("Data", |object| {
+        json!(object["data"].as_object().map_or(0, serde_json::Map::len))
+    })
+};
+
+impl Rules for Secrets {
+    fn columns(&self) -> &'static [Column] {
+        &[NAME, SECRET_TYPE, SECRET_DATA, AGE]
+    }
+
+    fn selectable(&self) -> &'static [&'static str] {
+        &["type"]
+    }
+
+    fn prepare(&self, object: &mut Value, _old: Option<&Value>, _subresource: &str) {
+        if object["type"].as_str().is_none_or(str::is_empty) {
+            object["type"] = json!("Opaque");
+        }
+        // Plain text is for writing only.
+        let plain = object
+            .as_object_mut()
+            .and_then(|object| object.remove("stringData"));
+        for (key, text) in plain
+            .as_ref()
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            let encoded = BASE64_STANDARD.encode(text.as_str().unwrap_or_default());
+            entry(object, "data").insert(key.clone(), json!(encoded));
+        }
+    }
+
+    fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+        let mut errors = validation::config_keys(object, "data");
+        if let Some(old) = old {
+            errors.extend(validation::unchanged("type", &object["type"], &old["type"]));
+            errors.extend(validation::immutable(object, old, &["data"]));
+        }
+        errors
+    }
+}
+
+pub(super) struct Pods;
+
+fn text(value: &Value) -> Value {
+    json!(
+        value
+            .as_str()
+            .filter(|text| !text.is_empty())
+            .unwrap_or("<none>")
+    )
+}
+
+fn containers(object: &Value) -> usize {
+    object["spec"]["containers"].as_array().map_or(0, Vec::len)
+}
+
+fn statuses(object: &Value) -> impl Iterator<Item = &Value> {
+    object["status"]["containerStatuses"]
+        .as_array()
+        .into_iter()
+        .flatten()
+}
+
+const POD_COLUMNS: &[Column] = &[
+    NAME,
+    Column::text("Ready", |object| {
+        let ready = statuses(object).filter(|one| one["ready"] == true).count();
+        json!(format!("{ready}/{}", containers(object)))
+    }),
+    Column::text("Status", |object| {
+        if object.terminating() {
+            return json!("Terminating");
+        }
+        match object["status"]["reason"].as_str() {
+            Some(reason) if !reason.is_empty() => json!(reason),
+            _ => object["status"]["phase"].clone(),
+        }
+    }),
+    Column::text("Restarts", |object| {
+        let restarts: i64 = statuses(object)
+            .filter_map(|one| one["restartCount"].as_i64())
+            .sum();
+        json!(restarts.to_string())
+    }),
+    AGE,
+    Column::text("IP", |object| text(&object["status"]["podIP"])).wide(),
+    Column::text("Node", |object| text(&object["spec"]["nodeName"])).wide(),
+    Column::text("Nominated Node", |object| {
+        text(&object["status"]["nominatedNodeName"])
+    })
+    .wide(),
+    Column::text("Readiness Gates", |_| json!("<none>")).wide(),
+];
+
+impl Rules for Pods {
+    fn columns(&self) -> &'static [Column] {
+        POD_COLUMNS
+    }
+
+    fn selectable(&self) -> &'static [&'static str] {
+        &[
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "status.phase",
+            "status.podIP",
+        ]
+    }
+
+    /// The defaults that readers of a pod look at; a kubelet's are left out.
+    fn prepare(&self, object: &mut Value, old: Option<&Value>, _subresource: &str) {
+        if old.is_some() {
+            return;
+        }
+        let spec = entry(object, "spec");
+        let account = spec
+            .get("serviceAccountName")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let account = if account.is_empty() {
+            "default"
+        } else {
+            account
+        }
+        .to_owned();
+        spec.insert("serviceAccountName".to_owned(), json!(account));
+        spec.insert("serviceAccount".to_owned(), json!(account));
+        let defaults = [
+            ("restartPolicy", json!("Always")),
+            ("dnsPolicy", json!("ClusterFirst")),
+            ("schedulerName", json!("default-scheduler")),
+            ("terminationGracePeriodSeconds", json!(30)),
+            ("enableServiceLinks", json!(true)),
+            ("securityContext", json!({})),
+        ];
+        for (field, value) in defaults {
+            spec.entry(field).or_insert(value);
+        }
+        object["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"});
+    }
+
+    fn validate(&self, object: &Value, _old: Option<&Value>) -> Vec<FieldError> {
+        if containers(object) == 0 {
+            return vec![FieldError::required("spec.containers", "")];
+        }
+        Vec::new()
+    }
+
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+}
+
+pub(super) struct Events;
+
+const EVENT_COLUMNS: &[Column] = &[
+    Column::text("Last Seen", |object| {
+        json!(age(object["lastTimestamp"].as_str().unwrap_or_default()))
+    }),
+    Column::text("Type", |object| object["type"].clone()),
+    Column::text("Reason", |object| object["reason"].clone()),
+    Column::text("Object", |object| {
+        let about = &object["involvedObject"];
+        let kind = about["kind"].as_str().unwrap_or_default().to_lowercase();
+        json!(format!(
+            "{kind}/{}",
+            about["name"].as_str().unwrap_or_default()
+        ))
+    }),
+    Column::text("Message", |object| {
+        json!(object["message"].as_str().unwrap_or_default().trim())
+    }),
+    Column::text("Count", |object| {
+        json!(object["count"].as_i64().unwrap_or(1).to_string())
+    })
+    .wide(),
+    Column {
+        priority: 1,
+        ..NAME
+    },
+];
+
+impl Rules for Events {
+    fn columns(&self) -> &'static [Column] {
+        EVENT_COLUMNS
+    }
+
+    fn selectable(&self) -> &'static [&'static str] {
+        &[
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
+        ]
+    }
+}

@@ -1,0 +1,59 @@
+//! The entries. A kind is added here, by its type and its rules, and nowhere else.
+
+use k8s_openapi::api::authentication::v1::{SelfSubjectReview, TokenReview};
+use k8s_openapi::api::authorization::v1::{
+    LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview,
+};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Namespace, Pod, Secret, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+
+use super::config_maps::ConfigMaps;
+use super::namespaces::Namespaces;
+use super::rbac::{ClusterRoleBindings, ClusterRoles, RoleBindings, Roles};
+use super::records::{Events, Pods, Secrets};
+use super::service_accounts::ServiceAccounts;
+use super::{Resource, Review, Subresource};
+
+const STATUS: Subresource = Subresource {
+    name: "status",
+    body: None,
+    verbs: &["get", "patch", "update"],
+};
+const FINALIZE: Subresource = Subresource {
+    name: "finalize",
+    body: None,
+    verbs: &["update"],
+};
+const TOKEN: Subresource = Subresource {
+    name: "token",
+    body: Some(("authentication.k8s.io", "v1", "TokenRequest")),
+    verbs: &["create"],
+};
+
+pub(super) fn resources() -> Vec<Resource> {
+    vec![
+        Resource::objects::<ConfigMap>(&ConfigMaps).short(&["cm"]),
+        Resource::objects::<Event>(&Events).short(&["ev"]),
+        Resource::objects::<Namespace>(&Namespaces)
+            .short(&["ns"])
+            .with(&[FINALIZE, STATUS]),
+        Resource::objects::<Pod>(&Pods)
+            .short(&["po"])
+            .category(&["all"])
+            .with(&[STATUS]),
+        Resource::objects::<Secret>(&Secrets),
+        Resource::objects::<ServiceAccount>(&ServiceAccounts)
+            .short(&["sa"])
+            .with(&[TOKEN]),
+        Resource::objects::<ClusterRole>(&ClusterRoles),
+        Resource::objects::<ClusterRoleBinding>(&ClusterRoleBindings),
+        Resource::objects::<Role>(&Roles),
+        Resource::objects::<RoleBinding>(&RoleBindings),
+        Resource::review::<TokenReview>(Review::Token, false),
+        Resource::review::<SelfSubjectReview>(Review::SelfSubject, false),
+        Resource::review::<SubjectAccessReview>(Review::SubjectAccess, false),
+        Resource::review::<SelfSubjectAccessReview>(Review::SelfSubjectAccess, false),
+        Resource::review::<SelfSubjectRulesReview>(Review::SelfSubjectRules, false),
+        Resource::review::<LocalSubjectAccessReview>(Review::LocalSubjectAccess, true),
+    ]
+}
