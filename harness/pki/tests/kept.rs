@@ -80,9 +80,11 @@ fn any_text_names_a_slot() {
         "../up",
         "a/b",
         "a%2fb",
+        "a_b",
         "https://[::1]:80/dex",
         "größe",
         "\0",
+        " ",
     ];
     let kids: HashSet<String> = slots
         .iter()
