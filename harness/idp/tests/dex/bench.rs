@@ -1,0 +1,179 @@
+//! A Dex to talk to, ours or the real one, with the same configuration.
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use authlab_idp::dex::Dex;
+use authlab_pki::{Authority, KeyPool, http};
+use secrecy::ExposeSecret as _;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
+
+/// A running server.
+pub struct Bench {
+    /// The issuer's URL.
+    pub issuer: String,
+    /// Trusts the server, keeps cookies, follows no redirects.
+    pub client: reqwest::Client,
+    /// Ours, unless it is the real one.
+    pub dex: Option<Dex>,
+    _real: Option<Child>,
+    _dir: TempDir,
+}
+
+/// The real Dex's binary; without one, says that `test` is skipped.
+pub fn real_dex(test: &str) -> Option<PathBuf> {
+    let binary = std::env::var_os("AUTHLAB_REAL_DEX").map(PathBuf::from);
+    if binary.is_none() {
+        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+        {
+            eprintln!("{test}: skipped, AUTHLAB_REAL_DEX does not name a Dex binary");
+        }
+    }
+    binary
+}
+
+/// The configuration of most tests; `ISSUER`, `ADDRESS`, `DIR` and `STORAGE` are filled in.
+pub const CONFIG: &str = include_str!("config.yaml");
+
+impl Bench {
+    /// Ours, with [`CONFIG`].
+    pub async fn embedded() -> Self {
+        Self::embedded_with(CONFIG).await
+    }
+
+    /// Ours, with another configuration.
+    pub async fn embedded_with(config: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (mut bench, config) =
+            Self::prepare(&listener.local_addr().unwrap().to_string(), config, MEMORY);
+        bench.dex = Some(Dex::start(listener, &config, keys()).await.unwrap());
+        bench
+    }
+
+    /// The real one, with [`CONFIG`].
+    pub async fn real(binary: &Path) -> Self {
+        Self::real_with(binary, CONFIG, MEMORY).await
+    }
+
+    /// The real one, with another configuration and storage.
+    pub async fn real_with(binary: &Path, config: &str, storage: &str) -> Self {
+        let address = {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap().to_string()
+        };
+        let (mut bench, config) = Self::prepare(&address, config, storage);
+        let file = bench._dir.path().join("config.yaml");
+        std::fs::write(&file, config).unwrap();
+        let mut real = Command::new(binary)
+            .arg("serve")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(real.stderr.take().unwrap()).lines();
+        loop {
+            let line = lines
+                .next_line()
+                .await
+                .unwrap()
+                .expect("the real Dex serves");
+            if line.contains("listening on") && line.contains("server=https") {
+                break;
+            }
+        }
+        // Its log has to go somewhere for as long as it runs.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        // It listens a little later than it says.
+        while tokio::net::TcpStream::connect(&address).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+        bench._real = Some(real);
+        bench
+    }
+
+    fn prepare(address: &str, config: &str, storage: &str) -> (Self, String) {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Authority::generate("test").unwrap();
+        let certificate = authority.server_certificate(&["127.0.0.1"]).unwrap();
+        std::fs::write(dir.path().join("cert.pem"), &certificate.pem).unwrap();
+        std::fs::write(
+            dir.path().join("key.pem"),
+            certificate.key_pem.expose_secret(),
+        )
+        .unwrap();
+        let issuer = format!("https://{address}/dex");
+        let config = config
+            .replace("STORAGE", storage)
+            .replace("ISSUER", &issuer)
+            .replace("ADDRESS", address)
+            .replace("DIR", dir.path().to_str().unwrap());
+        let client = http::builder(authority.certificate_pem())
+            .unwrap()
+            .redirect(reqwest::redirect::Policy::none())
+            .cookie_store(true)
+            .build()
+            .unwrap();
+        let bench = Self {
+            issuer,
+            client,
+            dex: None,
+            _real: None,
+            _dir: dir,
+        };
+        (bench, config)
+    }
+
+    /// The URL of an endpoint.
+    pub fn url(&self, endpoint: &str) -> String {
+        format!("{}{endpoint}", self.issuer)
+    }
+
+    /// The answer to a form sent to the token endpoint, as JSON.
+    pub async fn token(&self, form: &[(&str, &str)]) -> (u16, serde_json::Value) {
+        let response = self
+            .client
+            .post(self.url("/token"))
+            .form(form)
+            .send()
+            .await
+            .unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    /// Tokens for jane by her password, as the client `app`.
+    pub async fn password(&self, scope: &str) -> serde_json::Value {
+        let (status, tokens) = self.token(&password_form(scope)).await;
+        assert_eq!(status, 200, "{tokens}");
+        tokens
+    }
+}
+
+/// jane's password, sent by the client `app`.
+pub fn password_form(scope: &str) -> [(&str, &str); 6] {
+    [
+        ("grant_type", "password"),
+        ("client_id", "app"),
+        ("client_secret", "app-secret"),
+        ("username", "jane@example.com"),
+        ("password", "password"),
+        ("scope", scope),
+    ]
+}
+
+const MEMORY: &str = "{type: memory}";
+
+/// One pool for all tests of the process: RSA keys are slow to make.
+pub fn keys() -> KeyPool {
+    static KEYS: std::sync::LazyLock<KeyPool> = std::sync::LazyLock::new(KeyPool::ephemeral);
+    KEYS.clone()
+}
