@@ -4,8 +4,13 @@
 //! process. Everybody else sees only its state file and its control socket.
 
 pub mod backend;
+pub mod checkout;
 pub mod control;
+pub mod host;
+pub mod kubeconfig;
+pub mod lifecycle;
 pub mod plan;
+pub mod process;
 pub mod render;
 pub mod socket;
 pub mod source;

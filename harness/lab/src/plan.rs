@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::source::{Source, SourceError, nearest};
-use crate::spec::{
-    CertificateSpec, ClientSpec, LabFile, ProviderKind, ProviderSpec, UserSpec,
-};
+use crate::spec::{ClientSpec, LabFile, ProviderKind, ProviderSpec, UserSpec};
 
 /// A file as it was read: its name for messages, and its text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,8 +53,6 @@ pub struct Provider {
     pub client: Option<ClientSpec>,
     /// People by short name.
     pub users: BTreeMap<String, UserSpec>,
-    /// Whose certificate it shows.
-    pub certificate: CertificateSpec,
 }
 
 /// Everything that is needed to start one lab.
@@ -71,8 +67,6 @@ pub struct Plan {
     pub providers: BTreeMap<String, Provider>,
     /// The API server's authentication at start; the baseline that scenarios return to.
     pub authentication: Authentication,
-    /// Manifests to apply at start.
-    pub manifests: Vec<Text>,
 }
 
 /// `fixtures/` below the checkout's root.
@@ -101,11 +95,6 @@ impl Plan {
             .authentication
             .map(|path| referenced(root, &source, &path))
             .transpose()?;
-        let manifests = file
-            .manifests
-            .iter()
-            .map(|path| referenced(root, &source, path))
-            .collect::<Result<_, _>>()?;
         Ok(Self {
             lab: lab.to_owned(),
             description: file.description,
@@ -119,7 +108,6 @@ impl Plan {
                     .map(|(name, values)| (name, values.0))
                     .collect(),
             },
-            manifests,
         })
     }
 
@@ -138,7 +126,11 @@ impl Plan {
     pub fn identity(&self) -> String {
         let text = serde_json::to_vec(self).expect("a plan serialises");
         let digest = Sha256::digest(&text);
-        digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        digest
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
@@ -189,7 +181,11 @@ fn provider(root: &Path, source: &Source, spec: ProviderSpec) -> Result<Provider
         (ProviderKind::Dex, Some(path)) => Some(referenced(root, source, path)?),
         (ProviderKind::Dex, None) => {
             return Err(source
-                .error(spec.kind.referenced, "a dex needs a `config`", "this provider")
+                .error(
+                    spec.kind.referenced,
+                    "a dex needs a `config`",
+                    "this provider",
+                )
                 .or_help("write `config: dex/config.yaml`, a path below `fixtures/`"));
         }
         (ProviderKind::Forge, Some(path)) => {
@@ -204,6 +200,5 @@ fn provider(root: &Path, source: &Source, spec: ProviderSpec) -> Result<Provider
         config,
         client: spec.client,
         users: spec.users,
-        certificate: spec.certificate,
     })
 }

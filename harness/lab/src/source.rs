@@ -17,8 +17,14 @@ pub struct Source {
 
 /// A file that cannot be used: where, why, and what to do about it.
 #[derive(Debug, Error, Diagnostic, Clone)]
+#[error(transparent)]
+#[diagnostic(transparent)]
+pub struct SourceError(Box<Detail>);
+
+// Boxed: results that carry it stay small.
+#[derive(Debug, Error, Diagnostic, Clone)]
 #[error("{message}")]
-pub struct SourceError {
+struct Detail {
     message: String,
     label: String,
     #[source_code]
@@ -35,26 +41,26 @@ impl SourceError {
     /// The same error with advice for the reader, unless it carries some already.
     #[must_use]
     pub fn or_help(mut self, help: impl Into<String>) -> Self {
-        self.help.get_or_insert_with(|| help.into());
+        self.0.help.get_or_insert_with(|| help.into());
         self
     }
 
     /// The name of the file.
     #[must_use]
     pub fn file(&self) -> &str {
-        &self.file
+        &self.0.file
     }
 
     /// Line and column, both from 1, where they are known.
     #[must_use]
     pub fn location(&self) -> Option<(u64, u64)> {
-        self.location
+        self.0.location
     }
 
     /// What to do about it, where that is known.
     #[must_use]
     pub fn help_text(&self) -> Option<&str> {
-        self.help.as_deref()
+        self.0.help.as_deref()
     }
 }
 
@@ -81,7 +87,7 @@ impl Source {
             .to_string();
         match std::fs::read_to_string(&full) {
             Ok(text) => Ok(Self::new(name, text)),
-            Err(error) => Err(SourceError {
+            Err(error) => Err(SourceError(Box::new(Detail {
                 message: format!("cannot read {name}: {}", plain(&error)),
                 label: String::new(),
                 code: None,
@@ -89,7 +95,7 @@ impl Source {
                 help: neighbour(&full).map(|near| format!("did you mean `{near}`?")),
                 location: None,
                 file: name,
-            }),
+            }))),
         }
     }
 
@@ -122,17 +128,15 @@ impl Source {
         label: impl Into<String>,
     ) -> SourceError {
         let known = location.line() > 0;
-        SourceError {
+        SourceError(Box::new(Detail {
             message: message.into(),
             label: label.into(),
-            code: Some(
-                NamedSource::new(&self.name, Arc::clone(&self.text)).with_language("yaml"),
-            ),
+            code: Some(NamedSource::new(&self.name, Arc::clone(&self.text)).with_language("yaml")),
             span: known.then(|| self.span(location)),
             help: None,
             location: known.then(|| (location.line(), location.column())),
             file: self.name.clone(),
-        }
+        }))
     }
 
     /// An error about `len` bytes at `offset` of this source.
@@ -147,17 +151,15 @@ impl Source {
         let before = &self.text[..offset.min(self.text.len())];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        SourceError {
+        SourceError(Box::new(Detail {
             message: message.into(),
             label: label.into(),
-            code: Some(
-                NamedSource::new(&self.name, Arc::clone(&self.text)).with_language("yaml"),
-            ),
+            code: Some(NamedSource::new(&self.name, Arc::clone(&self.text)).with_language("yaml")),
             span: Some((offset, len).into()),
             help: None,
             location: Some((line as u64, column as u64)),
             file: self.name.clone(),
-        }
+        }))
     }
 
     fn span(&self, location: Location) -> SourceSpan {

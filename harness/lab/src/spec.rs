@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_saphyr::Spanned;
 
-/// A lab file: identity providers, the API server's authentication, what is applied at start.
+/// A lab file: identity providers and the API server's authentication.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct LabFile {
@@ -19,9 +19,6 @@ pub struct LabFile {
     /// The API server.
     #[serde(default)]
     pub api_server: ApiServerSpec,
-    /// Manifests applied when the API server is ready; paths below `fixtures/`.
-    #[serde(default)]
-    pub manifests: Vec<Spanned<PathBuf>>,
 }
 
 /// Which product an identity provider is.
@@ -49,20 +46,6 @@ pub struct ProviderSpec {
     /// People, by the short name that steps use.
     #[serde(default)]
     pub users: BTreeMap<String, UserSpec>,
-    /// Whose certificate the provider shows.
-    #[serde(default)]
-    pub certificate: CertificateSpec,
-}
-
-/// The TLS certificate that a provider shows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum CertificateSpec {
-    /// Signed by the lab's CA, for the right address.
-    #[default]
-    Trusted,
-    /// Signed by a CA that nobody trusts.
-    OtherAuthority,
 }
 
 /// An OAuth 2.0 client.
@@ -140,7 +123,10 @@ fn expose<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, 
     serializer.serialize_str(secret.expose_secret())
 }
 
-#[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
+#[expect(
+    clippy::ref_option,
+    reason = "serde calls it with a reference to the field"
+)]
 fn expose_option<S: Serializer>(
     secret: &Option<SecretString>,
     serializer: S,

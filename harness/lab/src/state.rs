@@ -24,6 +24,17 @@ pub enum BackendKind {
     Process,
 }
 
+impl BackendKind {
+    /// As it is written on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Process => "process",
+        }
+    }
+}
+
 /// What a lab can do beyond answering on the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -62,6 +73,8 @@ pub struct State {
     pub values: Values,
     /// The authentication that the lab started with.
     pub authentication: Authentication,
+    /// The identity of the plan that it was started from.
+    pub plan: String,
 }
 
 /// A process, told apart from a later one with the same number by its start time.
@@ -109,6 +122,58 @@ impl State {
         let text = std::fs::read(path)?;
         serde_json::from_slice(&text)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    /// Variables for a shell: where the lab and its issuers are. File paths, no secrets.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let folder = self.folder();
+        let path = |file: &Path| file.display().to_string();
+        let mut variables = vec![
+            ("KUBECONFIG".to_owned(), path(&self.api_server.kubeconfig)),
+            ("KUBECACHEDIR".to_owned(), path(&folder.join("kubectl"))),
+            ("AUTHLAB_STATE".to_owned(), path(&folder.join(STATE_FILE))),
+            ("AUTHLAB_CA".to_owned(), path(&folder.join("ca.pem"))),
+            ("AUTHLAB_API_SERVER".to_owned(), self.api_server.url.clone()),
+        ];
+        for (name, provider) in &self.identity_providers {
+            let name = name.to_uppercase().replace('-', "_");
+            variables.push((format!("AUTHLAB_ISSUER_{name}"), provider.issuer.clone()));
+        }
+        variables
+    }
+
+    /// What may be shown to anybody: no passwords, no client secrets.
+    #[must_use]
+    pub fn public(&self) -> serde_json::Value {
+        let issuers: BTreeMap<_, _> = self
+            .identity_providers
+            .iter()
+            .map(|(name, provider)| {
+                let users: BTreeMap<_, _> = provider
+                    .users
+                    .iter()
+                    .map(|(name, user)| (name, &user.login))
+                    .collect();
+                let client = provider.client.as_ref().map(|client| &client.id);
+                let shown = serde_json::json!({
+                    "kind": provider.kind, "issuer": provider.issuer,
+                    "client": client, "users": users,
+                });
+                (name, shown)
+            })
+            .collect();
+        serde_json::json!({
+            "id": self.id, "lab": self.lab, "backend": self.backend, "host": self.host,
+            "apiServer": self.api_server, "identityProviders": issuers,
+            "capabilities": self.capabilities, "socket": self.socket,
+        })
+    }
+
+    /// The lab's own folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.socket.parent().unwrap_or(Path::new("."))
     }
 
     /// Writes it whole or not at all, mode 0600, into the lab's folder.

@@ -6,7 +6,6 @@ pub mod process;
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use authlab_pki::{Authority, KeyPool};
 use thiserror::Error;
@@ -29,7 +28,7 @@ pub struct Site {
     /// Values of the placeholders.
     pub values: Values,
     /// The checkout's CA.
-    pub authority: Arc<Authority>,
+    pub authority: Authority,
     /// The checkout's signing keys.
     pub keys: KeyPool,
     /// Loopback listeners by name: `apiserver`, and one for each identity provider that is not a
@@ -87,6 +86,10 @@ pub trait Running: Send + Sync {
 
     /// What this lab can do beyond answering on the network.
     fn capabilities(&self) -> Vec<Capability>;
+
+    /// Placeholders and their values: those of [`Site::values`] and those that only this backend
+    /// knows (`lab.storage.type` and `lab.storage.endpoint`, where a Dex keeps its state).
+    fn values(&self) -> &Values;
 
     /// Gives the API server another authentication; answers [`Response::InForce`] or
     /// [`Response::Refused`] once that is so, [`Response::Failed`] when the lab is at fault.

@@ -1,0 +1,69 @@
+//! The log of a component: a file that outlives restarts, read from where this start began.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// The log of one start of a component.
+#[derive(Debug, Clone)]
+pub struct Log {
+    path: PathBuf,
+    start: u64,
+}
+
+impl Log {
+    /// Opens `<folder>/logs/<name>.log`, mode 0600, for a start that adds to it.
+    pub(super) fn append(folder: &Path, name: &str) -> io::Result<(Self, File)> {
+        let folder = folder.join("logs");
+        std::fs::create_dir_all(&folder)?;
+        let path = folder.join(format!("{name}.log"));
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path)?;
+        let start = file.metadata()?.len();
+        Ok((Self { path, start }, file))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How much of the file is there now, in bytes: a mark for [`Log::since`].
+    #[must_use]
+    pub fn mark(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(self.start, |there| there.len())
+    }
+
+    /// What was written after `mark`; empty when the file cannot be read.
+    #[must_use]
+    pub fn since(&self, mark: u64) -> String {
+        self.read(mark).unwrap_or_default()
+    }
+
+    /// What was written since this start.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.since(self.start)
+    }
+
+    /// The last lines since this start.
+    #[must_use]
+    pub fn last_lines(&self, count: usize) -> String {
+        let text = self.text();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(count)..].join("\n")
+    }
+
+    fn read(&self, from: u64) -> io::Result<String> {
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}

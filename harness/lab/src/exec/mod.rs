@@ -1,0 +1,67 @@
+//! Child processes of a lab: none outlives its parent, none ends unnoticed, each writes a log.
+//!
+//! A child is started through this very program: its hidden command [`HELPER`] asks the kernel for
+//! SIGKILL at the parent's death, checks that the parent still lives, then becomes the child.
+
+mod child;
+mod helper;
+mod log;
+mod spawner;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+pub use child::Child;
+pub use helper::helper_main;
+pub use log::Log;
+pub use spawner::set_helper;
+
+use crate::backend::LabError;
+use crate::lifecycle::LABEL;
+
+/// The hidden first argument under which this program starts a child; see [`helper_main`].
+pub const HELPER: &str = "__exec";
+
+/// A program to start as a component of a lab.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The component's name, in errors and as the name of its log.
+    pub name: String,
+    /// The executable.
+    pub path: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// The lab's folder: working directory, home, and where `logs/` lies.
+    pub folder: PathBuf,
+}
+
+impl Program {
+    /// Starts it. It inherits no variable of this process, so that no proxy and no kubeconfig of
+    /// the machine reaches it; it carries the lab's label.
+    ///
+    /// # Errors
+    /// When the log or the process cannot be made. That `path` is no executable shows later: the
+    /// child ends and says so in its log.
+    pub async fn start(&self) -> Result<Child, LabError> {
+        let failed = |source| LabError::System {
+            what: format!("cannot start {}", self.name),
+            source,
+        };
+        let (log, file) = Log::append(&self.folder, &self.name).map_err(failed)?;
+        let mut command = spawner::helper(&self.path).map_err(failed)?;
+        command
+            .args(&self.args)
+            .env_clear()
+            .env("HOME", &self.folder)
+            .env(LABEL, &self.folder)
+            .current_dir(&self.folder)
+            .stdin(std::process::Stdio::null())
+            .stdout(file.try_clone().map_err(failed)?)
+            .stderr(file)
+            // Ctrl-C at a terminal is for the lab's owner, who ends its children in order.
+            .process_group(0)
+            .kill_on_drop(true);
+        let child = spawner::spawn(command).await.map_err(failed)?;
+        Child::supervise(self.name.clone(), child, log).map_err(failed)
+    }
+}

@@ -1,0 +1,220 @@
+//! The command line: every command, its flags and its examples.
+
+use std::path::PathBuf;
+
+use authlab_lab::state::BackendKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The test bench for Kubernetes authentication.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    propagate_version = true
+)]
+#[command(
+    after_help = "Exit codes: 0 all held; 1 an expectation failed; 2 the lab or a file is at \
+                        fault, or nothing was selected; 130 interrupted."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Show what the harness does (twice: show more).
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+}
+
+/// Every command of the driver.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run scenarios end to end: start their labs, run them, report, stop the labs.
+    #[command(
+        after_help = "Examples:\n  cargo xtask e2e\n  cargo xtask e2e rbac/ dex/login\n  \
+                            cargo xtask e2e --backend process --junit target/junit.xml"
+    )]
+    E2e(E2eArgs),
+    /// Run scenarios on two backends and print every difference in verdict, user info and message.
+    #[command(after_help = "Example:\n  cargo xtask diff rbac/")]
+    Diff(DiffArgs),
+    /// Start a lab and leave it running.
+    #[command(
+        after_help = "Examples:\n  cargo xtask up\n  cargo xtask up forge --backend process\n  \
+                            eval \"$(cargo xtask env)\" && kubectl auth whoami"
+    )]
+    Up(UpArgs),
+    /// Stop labs and remove everything that they left.
+    #[command(after_help = "Examples:\n  cargo xtask down\n  cargo xtask down dex-process")]
+    Down(DownArgs),
+    /// Show the labs that run.
+    Status(StatusArgs),
+    /// Print shell settings (KUBECONFIG, issuers) for a running lab.
+    #[command(after_help = "Example:\n  eval \"$(cargo xtask env dex)\"")]
+    Env(EnvArgs),
+    /// Print the configuration files of a running lab with every placeholder filled.
+    #[command(
+        after_help = "Examples:\n  cargo xtask render dex\n  cargo xtask render dex --only dex/config.yaml"
+    )]
+    Render(RenderArgs),
+    /// Say what an authentication configuration makes of tokens.
+    #[command(after_help = "Example:\n  cargo xtask explain --batch cases.jsonl")]
+    Explain(ExplainArgs),
+    /// Run all tests: unit, integration, and every scenario on the embedded backend.
+    Test(TestArgs),
+    /// Check the house rules that the compiler does not know.
+    Tidy,
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  source <(cargo xtask completions bash)")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// The lab host, started by `up`.
+    #[command(name = "__host", hide = true)]
+    Host {
+        /// The lab's id.
+        #[arg(long)]
+        id: String,
+        /// Where it runs.
+        #[arg(long)]
+        backend: Backend,
+    },
+}
+
+/// Where labs run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// In process, in pure Rust: nothing to install.
+    #[default]
+    Embedded,
+    /// The real kube-apiserver, etcd and Dex as plain processes; builds them first (needs Go).
+    Process,
+}
+
+impl From<Backend> for BackendKind {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::Embedded => Self::Embedded,
+            Backend::Process => Self::Process,
+        }
+    }
+}
+
+/// Flags of `e2e`.
+#[derive(Debug, Args)]
+pub struct E2eArgs {
+    /// Run only scenarios whose path contains one of these texts.
+    pub filter: Vec<String>,
+    /// Where the labs run.
+    #[arg(long, default_value = "embedded")]
+    pub backend: Backend,
+    /// Run only scenarios of this lab.
+    #[arg(long)]
+    pub lab: Option<String>,
+    /// Leave the labs running afterwards.
+    #[arg(long)]
+    pub keep: bool,
+    /// How many labs at once [default: one a core].
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// Write a JUnit XML report to this file.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write the results as JSON to this file (`-`: standard output).
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// Flags of `diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// Compare only scenarios whose path contains one of these texts.
+    pub filter: Vec<String>,
+    /// The one backend.
+    #[arg(long, default_value = "embedded")]
+    pub left: Backend,
+    /// The other backend.
+    #[arg(long, default_value = "process")]
+    pub right: Backend,
+    /// How many labs at once [default: one a core].
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// Print the differences as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `up`.
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// The lab: a file of `fixtures/labs/` without its ending.
+    #[arg(default_value = "dex")]
+    pub lab: String,
+    /// Where it runs.
+    #[arg(long, default_value = "embedded")]
+    pub backend: Backend,
+}
+
+/// Flags of `down`.
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    /// Labs by name or id [default: all].
+    pub labs: Vec<String>,
+    /// All labs of this checkout: what is done without a name, too.
+    #[arg(long, conflicts_with = "labs")]
+    pub all: bool,
+}
+
+/// Flags of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// As JSON, without secrets.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `env`.
+#[derive(Debug, Args)]
+pub struct EnvArgs {
+    /// The lab by name or id [default: the only one that runs].
+    pub lab: Option<String>,
+    /// For which shell.
+    #[arg(long, default_value = "posix")]
+    pub shell: Shell,
+}
+
+/// How `env` writes a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// `export NAME='value'`
+    Posix,
+    /// `set -gx NAME 'value'`
+    Fish,
+}
+
+/// Flags of `render`.
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    /// The lab by name or id [default: the only one that runs].
+    pub lab: Option<String>,
+    /// Only this file, by its path below `fixtures/`; any fixture may be named.
+    #[arg(long, value_name = "PATH")]
+    pub only: Option<PathBuf>,
+}
+
+/// Flags of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// One case a line (`id`, `config`, `claims`, `now`, ...); one verdict a line out.
+    #[arg(long, value_name = "FILE")]
+    pub batch: PathBuf,
+}
+
+/// Flags of `test`.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Passed on to the test runner: name filters and its own flags.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<String>,
+}

@@ -1,0 +1,234 @@
+//! Commands on labs that outlive them: `up`, `down`, `status`, `env`, `render`, and the host itself.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "these commands answer on standard output"
+)]
+
+use std::process::ExitCode;
+
+use authlab_lab::checkout::Checkout;
+use authlab_lab::lifecycle::{self, Entry, UpError};
+use authlab_lab::plan::{self, Plan, Text};
+use authlab_lab::render;
+use authlab_lab::source::nearest;
+use authlab_lab::state::{BackendKind, State};
+use miette::{IntoDiagnostic, WrapErr, miette};
+
+use super::{Ended, INTERRUPTED, runtime};
+use crate::cli::{DownArgs, EnvArgs, RenderArgs, Shell, StatusArgs, UpArgs};
+use crate::terminal;
+
+/// `cargo xtask up`
+pub fn up(args: &UpArgs) -> Ended {
+    let checkout = Checkout::here();
+    let kind = BackendKind::from(args.backend);
+    let plan = Plan::load(checkout.root(), &args.lab)?;
+    let id = format!("{}-{}", args.lab, kind.name());
+    for gone in lifecycle::reap(&checkout) {
+        terminal::note(&format!("removed what a dead {gone} had left"));
+    }
+    if let Some(entry) = lifecycle::list(&checkout).into_iter().find(|e| e.id == id) {
+        return already_up(&entry, &plan);
+    }
+    runtime()?.block_on(async {
+        crate::commands::prepare_tools(kind).await?;
+        let bar = terminal::under_way(&format!("starting the lab {id}"));
+        let stop = lifecycle::stop_signal().into_diagnostic()?;
+        let started = lifecycle::up(&checkout, kind, &plan, &id, stop).await;
+        bar.finish_and_clear();
+        match started {
+            Ok(state) => {
+                describe(&state);
+                println!("\nnext: eval \"$(cargo xtask env {id})\"");
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(UpError::Interrupted) => Ok(ExitCode::from(INTERRUPTED)),
+            Err(error) => Err(miette!("{error}").wrap_err(format!("the lab {id} did not come up"))),
+        }
+    })
+}
+
+fn already_up(entry: &Entry, plan: &Plan) -> Ended {
+    match &entry.state {
+        Some(state) if state.plan == plan.identity() => {
+            describe(state);
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(_) => Err(miette!(
+            help = format!("cargo xtask down {}", entry.id),
+            "the lab {} runs already, from other files than those that stand there now",
+            entry.id
+        )),
+        None => Err(miette!(
+            help = "wait for it, or `cargo xtask down`",
+            "the lab {} is being started by somebody else",
+            entry.id
+        )),
+    }
+}
+
+fn describe(state: &State) {
+    println!(
+        "{}  ({}, Kubernetes {})",
+        state.id,
+        state.backend.name(),
+        state.api_server.version
+    );
+    println!("  API server  {}", state.api_server.url);
+    for (name, provider) in &state.identity_providers {
+        println!("  {name:<10}  {}", provider.issuer);
+        for (user, login) in &provider.users {
+            println!("  {:<10}    {user}: {}", "", login.login);
+        }
+    }
+    println!("  kubeconfig  {}", state.api_server.kubeconfig.display());
+}
+
+/// `cargo xtask down`
+pub fn down(args: &DownArgs) -> Ended {
+    let checkout = Checkout::here();
+    let reaped = lifecycle::reap(&checkout);
+    let entries = lifecycle::list(&checkout);
+    let chosen: Vec<&Entry> = if args.labs.is_empty() {
+        entries.iter().collect()
+    } else {
+        args.labs
+            .iter()
+            .filter(|wanted| !reaped.contains(wanted))
+            .map(|wanted| find(&entries, Some(wanted)))
+            .collect::<miette::Result<_>>()?
+    };
+    for id in &reaped {
+        println!("{id}  removed (its host had died)");
+    }
+    runtime()?.block_on(async {
+        for entry in &chosen {
+            lifecycle::down(&checkout, entry).await?;
+            println!("{}  down", entry.id);
+        }
+        miette::Result::<()>::Ok(())
+    })?;
+    if reaped.is_empty() && chosen.is_empty() {
+        println!("no lab runs");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `cargo xtask status`
+pub fn status(args: &StatusArgs) -> Ended {
+    let entries = lifecycle::list(&Checkout::here());
+    if args.json {
+        let labs: Vec<_> = entries
+            .iter()
+            .filter_map(|e| e.state.as_ref())
+            .map(State::public)
+            .collect();
+        println!("{}", serde_json::to_string_pretty(&labs).into_diagnostic()?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if entries.is_empty() {
+        println!("no lab runs; `cargo xtask up` starts one");
+    }
+    for entry in &entries {
+        match &entry.state {
+            Some(state) => describe(state),
+            None => println!("{}  (starting)", entry.id),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `cargo xtask env`
+pub fn env(args: &EnvArgs) -> Ended {
+    let state = running(args.lab.as_deref())?;
+    for (name, value) in state.environment() {
+        let quoted = value.replace('\'', r"'\''");
+        match args.shell {
+            Shell::Posix => println!("export {name}='{quoted}'"),
+            Shell::Fish => println!("set -gx {name} '{}'", value.replace('\'', r"\'")),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `cargo xtask render`
+pub fn render(args: &RenderArgs) -> Ended {
+    let checkout = Checkout::here();
+    let state = running(args.lab.as_deref())?;
+    let texts: Vec<Text> = match &args.only {
+        Some(path) => vec![plan::fixture(checkout.root(), path)?],
+        None => {
+            let plan = Plan::load(checkout.root(), &state.lab)?;
+            let configs = plan.providers.into_values().filter_map(|p| p.config);
+            configs.chain(plan.authentication.config).collect()
+        }
+    };
+    for text in &texts {
+        if texts.len() > 1 {
+            println!("# ---- {}", text.name);
+        }
+        print!("{}", render::file(&text.source(), &state.values)?);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The hidden lab host.
+pub fn host(id: &str, kind: BackendKind) -> Ended {
+    runtime()?
+        .block_on(lifecycle::host_main(&Checkout::here(), kind, id))
+        .wrap_err_with(|| format!("the lab {id}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn running(wanted: Option<&str>) -> miette::Result<State> {
+    let entries = lifecycle::list(&Checkout::here());
+    let entry = find(&entries, wanted)?;
+    entry
+        .state
+        .clone()
+        .ok_or_else(|| miette!("the lab {} is still starting", entry.id))
+}
+
+/// The lab that is meant: by id, by name where only one of that name runs, or the only one.
+fn find<'a>(entries: &'a [Entry], wanted: Option<&str>) -> miette::Result<&'a Entry> {
+    let ids = || entries.iter().map(|e| e.id.as_str());
+    let Some(wanted) = wanted else {
+        return match entries {
+            [only] => Ok(only),
+            [] => Err(miette!(help = "cargo xtask up", "no lab runs")),
+            _ => Err(miette!(
+                help = format!("name one of: {}", ids().collect::<Vec<_>>().join(", ")),
+                "more than one lab runs"
+            )),
+        };
+    };
+    if let Some(entry) = entries.iter().find(|e| e.id == wanted) {
+        return Ok(entry);
+    }
+    let named: Vec<&Entry> = entries
+        .iter()
+        .filter(|e| e.state.as_ref().is_some_and(|s| s.lab == wanted))
+        .collect();
+    match (named.as_slice(), nearest(wanted, ids())) {
+        ([only], _) => Ok(only),
+        ([], Some(near)) => Err(miette!(
+            help = format!("did you mean `{near}`?"),
+            "no lab `{wanted}` runs"
+        )),
+        ([], None) => Err(miette!(
+            help = "cargo xtask status",
+            "no lab `{wanted}` runs"
+        )),
+        (many, _) => Err(miette!(
+            help = format!(
+                "name one of: {}",
+                many.iter()
+                    .map(|e| e.id.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+            "more than one lab `{wanted}` runs"
+        )),
+    }
+}
