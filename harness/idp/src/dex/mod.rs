@@ -193,9 +193,13 @@ fn server_config(files: &TlsFiles) -> Result<Arc<rustls::ServerConfig>, DexError
         pem: read(&files.certificate)?,
         key_pem: read(&files.key)?.into(),
     };
-    certificate
-        .server_config(None)
-        .map_err(|error| DexError::Tls(error.to_string()))
+    certificate.server_config(None).map_err(|error| {
+        let reason = error.to_string();
+        DexError::Tls(match reason.contains("KeyMismatch") {
+            true => "tls: private key does not match public key".to_owned(),
+            false => reason,
+        })
+    })
 }
 
 /// Replaces the keys when they are due, for as long as the server runs.

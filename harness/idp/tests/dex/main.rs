@@ -12,4 +12,5 @@ mod lifetimes;
 mod probes;
 mod refresh;
 mod refusals;
+mod startup;
 mod transcript;
