@@ -1,0 +1,70 @@
+//! CEL expressions of a configuration: compiled, asked about, evaluated.
+//!
+//! Source: <https://kubernetes.io/docs/reference/using-api/cel/> and the CEL specification; error texts as cel-go
+//! prints them. What stands behind [`Program`] is the `cel` crate with its interpreter, which has no type checker: an
+//! expression that the API server refuses for its types compiles here, and fails when it is evaluated or not at all.
+
+mod check;
+mod display;
+mod functions;
+mod interpreter;
+mod kubernetes;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use value::Value;
+
+/// The one variable an expression can see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// `claims`, a map from names to any values.
+    Claims,
+    /// `user`, with `username`, `uid`, `groups` and `extra`.
+    User,
+}
+
+impl Scope {
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Claims => "claims",
+            Self::User => "user",
+        }
+    }
+}
+
+/// Why an expression does not compile.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// It is not in order; each problem as `ERROR: <input>:1:1: ...` with the line and a caret below it.
+    #[error("compilation failed: {0}")]
+    Invalid(String),
+    /// It is in order, but no program can be made of it.
+    #[error("program instantiation failed: {0}")]
+    Program(String),
+}
+
+/// A compiled expression. This is all that the rest of the crate knows of CEL.
+pub trait Program: Send + Sync {
+    /// Evaluates the expression with the variable of its scope set to a JSON object. All numbers in it are doubles.
+    ///
+    /// # Errors
+    /// cel-go's text.
+    fn evaluate(&self, variable: &serde_json::Value) -> Result<Value, String>;
+
+    /// Whether its type is known to be bool.
+    fn is_bool(&self) -> bool;
+
+    /// Whether it selects that field of `claims` by name, as `claims.email` or `claims.?email`.
+    fn selects(&self, field: &str) -> bool;
+}
+
+/// Compiles an expression.
+///
+/// # Errors
+/// When the API server would refuse it, as far as that shows without a type checker.
+pub fn compile(source: &str, scope: Scope) -> Result<Box<dyn Program>, CompileError> {
+    interpreter::compile(source, scope).map(|program| Box::new(program) as Box<dyn Program>)
+}

@@ -1,0 +1,78 @@
+//! The authentication configuration of an API server: read strictly, checked, ready to evaluate.
+//!
+//! Source: <https://kubernetes.io/docs/reference/access-authn-authz/authentication/#using-authentication-configuration>
+//! and the reference of `apiserver.config.k8s.io`; every text as kube-apiserver 1.36 words it.
+
+mod certificate;
+mod decode;
+mod field;
+mod flags;
+mod issuer;
+mod mappings;
+mod schema;
+mod types;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+pub use flags::{OidcFlags, from_flags};
+pub use types::{
+    Anonymous, AnonymousCondition, AuthenticationConfiguration, ClaimMappings, ClaimOrExpression,
+    ClaimValidationRule, ExtraMapping, Issuer, JwtAuthenticator, PrefixedClaimOrExpression,
+    UserValidationRule,
+};
+
+/// Why a configuration is refused. Displayed, it is the text of the real API server's error.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file is no document of the kind.
+    #[error("{0}")]
+    Decode(String),
+    /// The document breaks rules.
+    #[error("{}", field::aggregate(.0))]
+    Invalid(Vec<Violation>),
+    /// The flags contradict each other or lack something.
+    #[error("{}", field::joined(.0))]
+    Flags(Vec<String>),
+}
+
+/// One broken rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The field, as `jwt[0].issuer.url`.
+    pub path: String,
+    /// The rest of the message, as `Required value`.
+    pub message: String,
+}
+
+/// Reads a configuration file: strict decoding, defaults, validation with compiling all expressions.
+/// `disallowed_issuers` are those of service-account tokens, which no authenticator may claim.
+///
+/// # Errors
+/// When the API server would not start with the file.
+pub fn load(
+    text: &str,
+    disallowed_issuers: &[String],
+) -> Result<AuthenticationConfiguration, ConfigError> {
+    let config = decode::decode(text).map_err(ConfigError::Decode)?;
+    validate(&config, disallowed_issuers)?;
+    Ok(config)
+}
+
+/// Checks a configuration that did not come from a file.
+///
+/// # Errors
+/// [`ConfigError::Invalid`] with everything that is wrong.
+pub fn validate(
+    config: &AuthenticationConfiguration,
+    disallowed_issuers: &[String],
+) -> Result<(), ConfigError> {
+    let violations = validate::configuration(config, disallowed_issuers);
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigError::Invalid(violations))
+    }
+}

@@ -1,0 +1,181 @@
+//! HTTP as Go's client reports it.
+
+use std::{error::Error as _, io};
+
+use reqwest::{Client, StatusCode, header::CONTENT_TYPE, header::HeaderMap};
+
+use crate::{
+    golang::{json, quote::quote},
+    tree::Node,
+};
+
+/// A client that trusts an issuer's authority.
+#[derive(Clone)]
+pub(super) struct Transport {
+    client: Client,
+}
+
+impl Transport {
+    /// # Errors
+    /// When the authority's certificates cannot be read.
+    pub(super) fn new(certificate_authority: &str) -> Result<Self, String> {
+        match authlab_pki::http::client(certificate_authority) {
+            Ok(client) => Ok(Self { client }),
+            Err(error) => Err(format!("Failed to read the CA contents: {error}")),
+        }
+    }
+
+    /// Fetches a URL.
+    ///
+    /// # Errors
+    /// `Get "URL": ...` with the cause.
+    pub(super) async fn get(&self, url: &str) -> Result<Response, String> {
+        let failed = |error: &reqwest::Error| format!("Get {}: {}", quote(url), cause(error));
+        let response = self
+            .client
+            .get(url)
+            .send()
+            .await
+            .map_err(|error| failed(&error))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| format!("unable to read response body: {}", cause(&error)))?;
+        Ok(Response {
+            status,
+            headers,
+            body: body.to_vec(),
+        })
+    }
+}
+
+/// An answer, read to its end.
+pub(super) struct Response {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Response {
+    pub(super) fn ok(&self) -> bool {
+        self.status == StatusCode::OK
+    }
+
+    /// Code and name, as `404 Not Found`.
+    pub(super) fn status(&self) -> String {
+        self.status.to_string()
+    }
+
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<String> {
+        let value = self.headers.get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    }
+
+    /// The body as JSON, whatever the content type says.
+    ///
+    /// # Errors
+    /// As [`Response::not_json`].
+    pub(super) fn json(&self) -> Result<Node, String> {
+        json::parse(&self.text()).map_err(|error| self.not_json(&error))
+    }
+
+    /// An error about the body, which the library blames on the content type.
+    pub(super) fn not_json(&self, error: &str) -> String {
+        let content_type = self.header(CONTENT_TYPE.as_str()).unwrap_or_default();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        if media_type.eq_ignore_ascii_case("application/json") {
+            format!("got Content-Type = application/json, but could not unmarshal as JSON: {error}")
+        } else {
+            let content_type = quote(&content_type);
+            format!("expected Content-Type = application/json, got {content_type}: {error}")
+        }
+    }
+}
+
+/// The innermost cause in Go's words where they are known.
+fn cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+            .to_owned();
+    }
+    let address = error.url().map(|url| {
+        let port = url.port_or_known_default().unwrap_or_default();
+        format!("{}:{port}", url.host_str().unwrap_or_default())
+    });
+    let address = address.unwrap_or_default();
+    let mut inner = error.source();
+    let mut last = error.to_string();
+    while let Some(error) = inner {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return tls_cause(tls);
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            if let Some(tls) = error
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+            {
+                return tls_cause(tls);
+            }
+            match error.kind() {
+                io::ErrorKind::ConnectionRefused => {
+                    return format!("dial tcp {address}: connect: connection refused");
+                }
+                io::ErrorKind::ConnectionReset => {
+                    return "read: connection reset by peer".to_owned();
+                }
+                io::ErrorKind::UnexpectedEof => return "EOF".to_owned(),
+                _ => {}
+            }
+        }
+        last = error.to_string();
+        inner = error.source();
+    }
+    if last.contains("failed to lookup address") || last.contains("dns error") {
+        let host = error
+            .url()
+            .and_then(reqwest::Url::host_str)
+            .unwrap_or_default();
+        return format!("dial tcp: lookup {host}: no such host");
+    }
+    last
+}
+
+fn tls_cause(error: &rustls::Error) -> String {
+    use rustls::{CertificateError, Error};
+    let problem = match error {
+        Error::InvalidCertificate(problem) => match problem {
+            CertificateError::UnknownIssuer => {
+                "x509: certificate signed by unknown authority".to_owned()
+            }
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => {
+                "x509: certificate has expired or is not yet valid".to_owned()
+            }
+            CertificateError::NotValidForNameContext {
+                expected,
+                presented,
+            } => {
+                let expected = expected.to_str();
+                let presented: Vec<&str> = presented
+                    .iter()
+                    .map(|name| name.split_once('(').map_or(name.as_str(), |(_, name)| name))
+                    .map(|name| name.trim_matches(['"', ')']))
+                    .collect();
+                format!(
+                    "x509: certificate is valid for {}, not {expected}",
+                    presented.join(", ")
+                )
+            }
+            other => format!("x509: {other}"),
+        },
+        other => return format!("remote error: {other}"),
+    };
+    format!("tls: failed to verify certificate: {problem}")
+}
