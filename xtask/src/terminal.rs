@@ -33,6 +33,20 @@ pub fn note(text: &str) {
     eprintln!("{text}");
 }
 
+/// Text on standard output. A reader that has gone away (`| head`) ends the program in good order.
+pub fn print(text: impl std::fmt::Display) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    if write!(out, "{text}").and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// A line on standard output.
+pub fn line(text: impl std::fmt::Display) {
+    print(format_args!("{text}\n"));
+}
+
 /// Something that takes a while: a spinner on a terminal, a line elsewhere.
 pub fn under_way(what: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {

@@ -13,9 +13,13 @@ pub struct Checkout {
 }
 
 impl Checkout {
-    /// The checkout that this program was built from.
+    /// The checkout that this program was built from, or the folder that `AUTHLAB_ROOT` names: one
+    /// with `fixtures/` and `scenarios/` of its own.
     #[must_use]
     pub fn here() -> Self {
+        if let Some(root) = std::env::var_os("AUTHLAB_ROOT") {
+            return Self::at(std::path::absolute(&root).unwrap_or_else(|_| root.into()));
+        }
         let lab = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = lab.ancestors().nth(2).unwrap_or(lab);
         Self::at(root)

@@ -1,7 +1,5 @@
 //! `cargo xtask e2e` and `cargo xtask diff`: scenarios, run and reported.
 
-#![expect(clippy::print_stdout, reason = "results go to standard output")]
-
 use std::io::{IsTerminal, stdout};
 use std::num::NonZero;
 use std::path::Path;
@@ -39,7 +37,7 @@ pub fn run(args: &E2eArgs) -> Ended {
     }
     if let Some(file) = &args.json {
         if to_stdout {
-            println!("{}", report.json());
+            driver::line(format_args!("{}", report.json()));
         } else {
             write(file, &report.json())?;
         }
@@ -74,13 +72,13 @@ pub fn diff(args: &DiffArgs) -> Ended {
     }
     let differences = diff::compare(&reports[0], &reports[1]);
     if args.json {
-        println!(
+        driver::line(format_args!(
             "{}",
             serde_json::to_string_pretty(&differences).into_diagnostic()?
-        );
+        ));
     } else {
         for one in &differences {
-            println!(
+            driver::line(format_args!(
                 "{}\n  {}\n    {:<9} {}\n    {:<9} {}",
                 one.place,
                 one.what,
@@ -88,13 +86,13 @@ pub fn diff(args: &DiffArgs) -> Ended {
                 one.left,
                 sides[1].name(),
                 one.right
-            );
+            ));
         }
-        println!(
+        driver::line(format_args!(
             "{} scenarios compared, {} differences",
             cases.len(),
             differences.len()
-        );
+        ));
     }
     Ok(if differences.is_empty() {
         ExitCode::SUCCESS
@@ -136,7 +134,7 @@ async fn suite_on(
         let style = Style::detect(stdout().is_terminal());
         let live = Live::new(stdout(), style, std::io::stderr().is_terminal());
         let report = suite::all(checkout, cases, options, &live, cancel).await;
-        print!("{}", terminal::render(&report, style));
+        driver::print(format_args!("{}", terminal::render(&report, style)));
         report
     };
     Ok(report)

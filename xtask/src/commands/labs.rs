@@ -1,10 +1,5 @@
 //! Commands on labs that outlive them: `up`, `down`, `status`, `env`, `render`, and the host itself.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "these commands answer on standard output"
-)]
-
 use std::process::ExitCode;
 
 use authlab_lab::checkout::Checkout;
@@ -40,7 +35,7 @@ pub fn up(args: &UpArgs) -> Ended {
         match started {
             Ok(state) => {
                 describe(&state);
-                println!("\nnext: eval \"$(cargo xtask env {id})\"");
+                terminal::line(format_args!("\nnext: eval \"$(cargo xtask env {id})\""));
                 Ok(ExitCode::SUCCESS)
             }
             Err(UpError::Interrupted) => Ok(ExitCode::from(INTERRUPTED)),
@@ -69,20 +64,23 @@ fn already_up(entry: &Entry, plan: &Plan) -> Ended {
 }
 
 fn describe(state: &State) {
-    println!(
+    terminal::line(format_args!(
         "{}  ({}, Kubernetes {})",
         state.id,
         state.backend.name(),
         state.api_server.version
-    );
-    println!("  API server  {}", state.api_server.url);
+    ));
+    terminal::line(format_args!("  API server  {}", state.api_server.url));
     for (name, provider) in &state.identity_providers {
-        println!("  {name:<10}  {}", provider.issuer);
+        terminal::line(format_args!("  {name:<10}  {}", provider.issuer));
         for (user, login) in &provider.users {
-            println!("  {:<10}    {user}: {}", "", login.login);
+            terminal::line(format_args!("  {:<10}    {user}: {}", "", login.login));
         }
     }
-    println!("  kubeconfig  {}", state.api_server.kubeconfig.display());
+    terminal::line(format_args!(
+        "  kubeconfig  {}",
+        state.api_server.kubeconfig.display()
+    ));
 }
 
 /// `cargo xtask down`
@@ -100,17 +98,17 @@ pub fn down(args: &DownArgs) -> Ended {
             .collect::<miette::Result<_>>()?
     };
     for id in &reaped {
-        println!("{id}  removed (its host had died)");
+        terminal::line(format_args!("{id}  removed (its host had died)"));
     }
     runtime()?.block_on(async {
         for entry in &chosen {
             lifecycle::down(&checkout, entry).await?;
-            println!("{}  down", entry.id);
+            terminal::line(format_args!("{}  down", entry.id));
         }
         miette::Result::<()>::Ok(())
     })?;
     if reaped.is_empty() && chosen.is_empty() {
-        println!("no lab runs");
+        terminal::line(format_args!("no lab runs"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -124,16 +122,19 @@ pub fn status(args: &StatusArgs) -> Ended {
             .filter_map(|e| e.state.as_ref())
             .map(State::public)
             .collect();
-        println!("{}", serde_json::to_string_pretty(&labs).into_diagnostic()?);
+        terminal::line(format_args!(
+            "{}",
+            serde_json::to_string_pretty(&labs).into_diagnostic()?
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     if entries.is_empty() {
-        println!("no lab runs; `cargo xtask up` starts one");
+        terminal::line(format_args!("no lab runs; `cargo xtask up` starts one"));
     }
     for entry in &entries {
         match &entry.state {
             Some(state) => describe(state),
-            None => println!("{}  (starting)", entry.id),
+            None => terminal::line(format_args!("{}  (starting)", entry.id)),
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -145,8 +146,11 @@ pub fn env(args: &EnvArgs) -> Ended {
     for (name, value) in state.environment() {
         let quoted = value.replace('\'', r"'\''");
         match args.shell {
-            Shell::Posix => println!("export {name}='{quoted}'"),
-            Shell::Fish => println!("set -gx {name} '{}'", value.replace('\'', r"\'")),
+            Shell::Posix => terminal::line(format_args!("export {name}='{quoted}'")),
+            Shell::Fish => terminal::line(format_args!(
+                "set -gx {name} '{}'",
+                value.replace('\'', r"\'")
+            )),
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -166,9 +170,12 @@ pub fn render(args: &RenderArgs) -> Ended {
     };
     for text in &texts {
         if texts.len() > 1 {
-            println!("# ---- {}", text.name);
+            terminal::line(format_args!("# ---- {}", text.name));
         }
-        print!("{}", render::file(&text.source(), &state.values)?);
+        terminal::print(format_args!(
+            "{}",
+            render::file(&text.source(), &state.values)?
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -210,7 +217,10 @@ fn find<'a>(entries: &'a [Entry], wanted: Option<&str>) -> miette::Result<&'a En
         .iter()
         .filter(|e| e.state.as_ref().is_some_and(|s| s.lab == wanted))
         .collect();
-    match (named.as_slice(), nearest(wanted, ids())) {
+    let names = entries
+        .iter()
+        .filter_map(|e| Some(e.state.as_ref()?.lab.as_str()));
+    match (named.as_slice(), nearest(wanted, names.chain(ids()))) {
         ([only], _) => Ok(only),
         ([], Some(near)) => Err(miette!(
             help = format!("did you mean `{near}`?"),
