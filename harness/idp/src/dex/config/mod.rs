@@ -34,16 +34,6 @@ pub struct Place {
     pub column: usize,
 }
 
-impl Place {
-    /// From a line that counts from 1 and a column that counts from 0.
-    fn new(line: usize, column: usize) -> Self {
-        Self {
-            line,
-            column: column + 1,
-        }
-    }
-}
-
 /// A file Dex would not start with, or the embedded one cannot. Its text is Dex's, where Dex refuses it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -168,6 +158,7 @@ impl Config {
             .map_err(|error| error.after(&format!("error unmarshalling config file {file}: ")))?;
         let mut config = checks::resolve(raw, env)?;
         config.warnings.extend(warnings);
+        config.warnings.extend(tree::repeated_keys(text));
         config.warnings.sort_by_key(|warning| warning.place);
         Ok(config)
     }

@@ -6,7 +6,7 @@ use super::{
     ConfigError, Place, User, Warning, bcrypt_hash,
     reader::{At, Field, Reader},
     sections::{self, located},
-    tree::Node,
+    tree::{self, Node},
 };
 
 /// A text and where it stands.
@@ -177,7 +177,8 @@ impl Raw {
                 "enablePasswordDB" => raw.password_db = reader.flag(&field),
                 "staticPasswords" => {
                     for (node, at) in reader.items(&field, "[]main.password") {
-                        raw.users.push((user(reader, node, &at, env)?, node.place));
+                        raw.users
+                            .push((user(reader, node, &at, env)?, tree::place(node.span)));
                     }
                 }
                 "sessions" => raw.sessions = sessions(reader, &field),
@@ -249,7 +250,7 @@ fn client(reader: &mut Reader, node: &Node, at: &At) -> RawClient {
         "clientCredentialsClaims",
     ];
     let mut client = RawClient {
-        place: node.place,
+        place: tree::place(node.span),
         path: at.path().to_owned(),
         id: String::new(),
         id_env: String::new(),
@@ -326,7 +327,7 @@ fn user(
         groups: Vec::new(),
     };
     let (mut username, mut hash, mut hash_env) = (String::new(), String::new(), String::new());
-    let mut hash_place = node.place;
+    let mut hash_place = tree::place(node.span);
     reader.part(|reader| {
         for field in reader.fields(node, at, ("Config", TYPE), NAMES) {
             match field.name {
@@ -338,7 +339,7 @@ fn user(
                     user.email_verified = reader.optional_flag(&field).unwrap_or(true);
                 }
                 "userID" => user.id = reader.text(&field),
-                "hash" => (hash, hash_place) = (reader.text(&field), field.node.place),
+                "hash" => (hash, hash_place) = (reader.text(&field), tree::place(field.node.span)),
                 "hashFromEnv" => hash_env = reader.text(&field),
                 _ => user.groups = reader.texts(&field),
             }
@@ -376,7 +377,7 @@ fn sessions(reader: &mut Reader, field: &Field<'_>) -> bool {
             }
         }
     }
-    field.node.value.kind() != "null"
+    tree::noun(field.node) != "null"
 }
 
 /// Whether anything is asked for in the section.

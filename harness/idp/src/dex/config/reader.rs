@@ -1,11 +1,9 @@
 //! Decoding as Go's `encoding/json` does it into Dex's structures: names match without regard to case, unknown ones are
 //! skipped (here with a warning), and of several mismatched types the first is reported at the end.
 
-use std::sync::Arc;
-
 use super::{
     ConfigError, Warning,
-    tree::{Entry, Node, Value},
+    tree::{self, Entry, Kind, Node},
 };
 
 /// Where in Dex's structures a value belongs.
@@ -59,7 +57,7 @@ impl At {
 /// One field of an object that has been asked for.
 pub(super) struct Field<'n> {
     pub name: &'static str,
-    pub node: &'n Arc<Node>,
+    pub node: &'n Node,
     pub at: At,
 }
 
@@ -101,28 +99,26 @@ impl Reader {
         (holder, go_type): (&'static str, &str),
         names: &'static [&'static str],
     ) -> Vec<Field<'n>> {
-        let map = match &node.value {
-            Value::Map(map) => map,
-            Value::Null => return Vec::new(),
+        let map = match &node.kind {
+            Kind::Map(map) => map,
+            Kind::Null => return Vec::new(),
             _ => {
                 self.mismatched(node, at, go_type);
                 return Vec::new();
             }
         };
         let mut fields = Vec::new();
-        for (key, entry) in map {
+        for entry in map {
+            let key = &entry.key;
             let name = names
                 .iter()
                 .find(|name| *name == key)
                 .or_else(|| names.iter().find(|name| name.eq_ignore_ascii_case(key)));
             match name {
                 Some(name) => {
-                    if entry.repeated {
-                        self.repeated(at, key, entry);
-                    }
                     fields.push(Field {
                         name,
-                        node: &entry.node,
+                        node: &entry.value,
                         at: at.child(holder, name, key),
                     });
                 }
@@ -138,9 +134,9 @@ impl Reader {
     }
 
     fn string(&mut self, node: &Node, at: &At) -> String {
-        match &node.value {
-            Value::Text(text) => return text.clone(),
-            Value::Null => {}
+        match &node.kind {
+            Kind::String(text) => return text.clone(),
+            Kind::Null => {}
             _ => self.mismatched(node, at, "string"),
         }
         String::new()
@@ -148,9 +144,9 @@ impl Reader {
 
     /// A boolean; false for null.
     pub(super) fn flag(&mut self, field: &Field<'_>) -> bool {
-        match field.node.value {
-            Value::Bool(flag) => return flag,
-            Value::Null => {}
+        match field.node.kind {
+            Kind::Bool(flag) => return flag,
+            Kind::Null => {}
             _ => self.mismatched(field.node, &field.at, "bool"),
         }
         false
@@ -158,7 +154,7 @@ impl Reader {
 
     /// A boolean that may be absent.
     pub(super) fn optional_flag(&mut self, field: &Field<'_>) -> Option<bool> {
-        (!matches!(field.node.value, Value::Null)).then(|| self.flag(field))
+        (!matches!(field.node.kind, Kind::Null)).then(|| self.flag(field))
     }
 
     /// A list of strings.
@@ -171,17 +167,13 @@ impl Reader {
     }
 
     /// The elements of a list; none for null.
-    pub(super) fn items<'n>(
-        &mut self,
-        field: &Field<'n>,
-        go_type: &str,
-    ) -> Vec<(&'n Arc<Node>, At)> {
-        match &field.node.value {
-            Value::List(items) => {
+    pub(super) fn items<'n>(&mut self, field: &Field<'n>, go_type: &str) -> Vec<(&'n Node, At)> {
+        match &field.node.kind {
+            Kind::List(items) => {
                 let positions = (0..items.len()).map(|position| field.at.element(position));
                 return items.iter().zip(positions).collect();
             }
-            Value::Null => {}
+            Kind::Null => {}
             _ => self.mismatched(field.node, &field.at, go_type),
         }
         Vec::new()
@@ -189,7 +181,7 @@ impl Reader {
 
     /// Notes a value of another type than the field's.
     pub(super) fn mismatched(&mut self, node: &Node, at: &At, go_type: &str) {
-        let kind = node.value.kind();
+        let kind = tree::noun(node);
         let target = if at.fields.is_empty() && at.holder.is_empty() {
             "Go value".to_owned()
         } else {
@@ -197,11 +189,11 @@ impl Reader {
         };
         let error = ConfigError::new(
             format!("json: cannot unmarshal {kind} into {target} of type {go_type}"),
-            Some(node.place),
+            Some(tree::place(node.span)),
         );
-        let hint = match (&node.value, go_type) {
-            (Value::Bool(_) | Value::Number, "string") => Some("write the value in quotes"),
-            (Value::Text(_), "bool") => Some("write true or false, without quotes"),
+        let hint = match (&node.kind, go_type) {
+            (Kind::Bool(_) | Kind::Number(_), "string") => Some("write the value in quotes"),
+            (Kind::String(_), "bool") => Some("write true or false, without quotes"),
             _ => None,
         };
         self.mismatch
@@ -215,16 +207,7 @@ impl Reader {
         self.warn(Warning {
             message: format!("{path}: unknown key, ignored as Dex ignores it{hint}"),
             path,
-            place: entry.place,
-        });
-    }
-
-    fn repeated(&mut self, at: &At, key: &str, entry: &Entry) {
-        let path = at.child("", key, key).path;
-        self.warn(Warning {
-            message: format!("{path}: the key stands here twice, and Dex takes the last"),
-            path,
-            place: entry.place,
+            place: tree::place(entry.key_span),
         });
     }
 }

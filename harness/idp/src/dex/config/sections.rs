@@ -4,7 +4,7 @@ use super::{
     ConfigError,
     raw::{Located, RawConnector, RawGrpc, RawOAuth2, RawSigner, RawWeb},
     reader::{At, Field, Reader},
-    tree::{Node, Value},
+    tree::{self, Kind, Node},
 };
 use crate::dex::go::quote::quote;
 
@@ -43,7 +43,7 @@ const CONNECTORS: [&str; 18] = [
 pub(super) fn located(reader: &mut Reader, field: &Field<'_>) -> Located {
     Located {
         text: reader.text(field),
-        place: Some(field.node.place),
+        place: Some(tree::place(field.node.span)),
         path: field.at.path().to_owned(),
     }
 }
@@ -209,9 +209,9 @@ pub(super) fn logger(reader: &mut Reader, field: &Field<'_>) -> Result<Located, 
 /// A level of Go's `log/slog`: a name and perhaps a distance, as `INFO+2`.
 fn log_level(field: &Field<'_>) -> Result<(), ConfigError> {
     let refused = |reason: String| {
-        Err(ConfigError::new(reason, Some(field.node.place)).about(field.at.path()))
+        Err(ConfigError::new(reason, Some(tree::place(field.node.span))).about(field.at.path()))
     };
-    let Value::Text(text) = &field.node.value else {
+    let Kind::String(text) = &field.node.kind else {
         return refused("invalid syntax".to_owned());
     };
     let (name, distance) = text.split_at(text.find(['+', '-']).unwrap_or(text.len()));
@@ -244,7 +244,7 @@ pub(super) fn frontend(reader: &mut Reader, field: &Field<'_>) -> (String, Optio
             "LogoURL" | "Theme" => {
                 reader.text(&field);
             }
-            "WebFS" if matches!(field.node.value, Value::Null) => {}
+            "WebFS" if matches!(field.node.kind, Kind::Null) => {}
             "WebFS" => reader.mismatched(field.node, &field.at, "fs.FS"),
             _ => extra(reader, &field),
         }
@@ -253,12 +253,12 @@ pub(super) fn frontend(reader: &mut Reader, field: &Field<'_>) -> (String, Optio
 }
 
 fn extra(reader: &mut Reader, field: &Field<'_>) {
-    match &field.node.value {
-        Value::Null => {}
-        Value::Map(map) => {
-            for entry in map.values() {
-                if !matches!(entry.node.value, Value::Text(_) | Value::Null) {
-                    reader.mismatched(&entry.node, &field.at, "string");
+    match &field.node.kind {
+        Kind::Null => {}
+        Kind::Map(map) => {
+            for entry in map {
+                if !matches!(entry.value.kind, Kind::String(_) | Kind::Null) {
+                    reader.mismatched(&entry.value, &field.at, "string");
                 }
             }
         }
@@ -274,7 +274,7 @@ fn typed<'n>(
     names: &'static [&'static str],
 ) -> (Located, Vec<Field<'n>>) {
     let mut kind = Located {
-        place: Some(node.place),
+        place: Some(tree::place(node.span)),
         path: at.path().to_owned(),
         ..Located::default()
     };
@@ -290,15 +290,15 @@ fn typed<'n>(
 
 /// Dex expands variables in a configuration before it decodes it, and needs a mapping for that.
 fn expandable(config: &Field<'_>) -> Result<(), ConfigError> {
-    if matches!(config.node.value, Value::Map(_) | Value::Null) {
+    if matches!(config.node.kind, Kind::Map(_) | Kind::Null) {
         return Ok(());
     }
     Err(ConfigError::new(
         format!(
             "unmarshal config for env expansion: json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-            config.node.value.kind()
+            tree::noun(config.node)
         ),
-        Some(config.node.place),
+        Some(tree::place(config.node.span)),
     )
     .about(config.at.path()))
 }

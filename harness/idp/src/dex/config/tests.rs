@@ -84,7 +84,7 @@ fn refusals_say_where_and_what_to_do() {
 fn a_file_that_is_no_yaml_is_refused_with_its_name() {
     assert_eq!(
         refusal("a: b\n c: d"),
-        "6:3 - | error parse config file dex.yaml: yaml: line 6: mapping values are not allowed in this context | -"
+        "6:1 - | error parse config file dex.yaml: yaml: line 6: mapping values are not allowed in this context | -"
     );
 }
 
