@@ -62,15 +62,11 @@ impl Issuer {
             "" => format!("{}{WELL_KNOWN}", url.strip_suffix('/').unwrap_or(&url)),
             discovery => discovery.to_owned(),
         };
-        let waiting = format!(
-            "oidc: authenticator for issuer {} is not initialized",
-            quote(&url)
-        );
         Self {
             authenticator: Authenticator::new(config, signing_algs),
             discovery,
             transport: Transport::new(&config.issuer.certificate_authority),
-            state: watch::Sender::new(State::Waiting(waiting)),
+            state: watch::Sender::new(State::Waiting(not_initialized(&url))),
             url,
         }
     }
@@ -130,6 +126,15 @@ impl Issuer {
         }
     }
 
+    /// Waits until an attempt to find the key set has ended, whichever way.
+    pub(super) async fn attempted(&self) {
+        let initial = not_initialized(&self.url);
+        let mut state = self.state.subscribe();
+        let _ = state
+            .wait_for(|state| !matches!(state, State::Waiting(error) if *error == initial))
+            .await;
+    }
+
     /// Waits until the key set was found.
     pub(super) async fn initialized(&self) {
         let mut state = self.state.subscribe();
@@ -167,4 +172,12 @@ impl Issuer {
         self.authenticator
             .authenticate(payload, SystemTime::now().into())
     }
+}
+
+/// The state of health before the first attempt.
+fn not_initialized(url: &str) -> String {
+    format!(
+        "oidc: authenticator for issuer {} is not initialized",
+        quote(url)
+    )
 }

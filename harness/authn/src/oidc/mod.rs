@@ -91,6 +91,17 @@ impl TokenAuthenticator {
         timeout(at_most, all).await.is_ok()
     }
 
+    /// Waits until the first attempt to reach each issuer has ended, at most so long, and says whether that is so. Then
+    /// [`TokenAuthenticator::health`] knows what is wrong.
+    pub async fn attempted(&self, at_most: Duration) -> bool {
+        let all = async {
+            for issuer in &self.issuers {
+                issuer.attempted().await;
+            }
+        };
+        timeout(at_most, all).await.is_ok()
+    }
+
     /// Whether every issuer was reached: the condition for a reloaded configuration to take over.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! HTTP as Go's client reports it.
 
-use std::{error::Error as _, io};
+use std::{error::Error, io};
 
 use reqwest::{Client, StatusCode, header::CONTENT_TYPE, header::HeaderMap};
 
@@ -108,47 +108,51 @@ fn cause(error: &reqwest::Error) -> String {
         format!("{}:{port}", url.host_str().unwrap_or_default())
     });
     let address = address.unwrap_or_default();
-    let mut inner = error.source();
-    let mut last = error.to_string();
-    while let Some(error) = inner {
-        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-            return tls_cause(tls);
-        }
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            if let Some(tls) = error
-                .get_ref()
-                .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-            {
-                return tls_cause(tls);
-            }
-            match error.kind() {
-                io::ErrorKind::ConnectionRefused => {
-                    return format!("dial tcp {address}: connect: connection refused");
-                }
-                io::ErrorKind::ConnectionReset => {
-                    return "read: connection reset by peer".to_owned();
-                }
-                io::ErrorKind::UnexpectedEof => return "EOF".to_owned(),
-                _ => {}
-            }
-        }
-        last = error.to_string();
-        inner = error.source();
+    if let Some(cause) = known_cause(error, &address) {
+        return cause;
     }
-    if last.contains("failed to lookup address") || last.contains("dns error") {
-        let host = error
-            .url()
-            .and_then(reqwest::Url::host_str)
-            .unwrap_or_default();
-        return format!("dial tcp: lookup {host}: no such host");
+    let mut innermost: &dyn Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
     }
-    last
+    let text = innermost.to_string();
+    if text.contains("failed to lookup address") {
+        let host = error.url().and_then(reqwest::Url::host_str);
+        return format!(
+            "dial tcp: lookup {}: no such host",
+            host.unwrap_or_default()
+        );
+    }
+    text
+}
+
+fn known_cause(error: &(dyn Error + 'static), address: &str) -> Option<String> {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return Some(tls_cause(tls));
+    }
+    if let Some(io) = error.downcast_ref::<io::Error>() {
+        // An I/O error hides what it was made of from its list of sources.
+        if let Some(cause) = io.get_ref().and_then(|inner| known_cause(inner, address)) {
+            return Some(cause);
+        }
+        match io.kind() {
+            io::ErrorKind::ConnectionRefused => {
+                return Some(format!("dial tcp {address}: connect: connection refused"));
+            }
+            io::ErrorKind::ConnectionReset => {
+                return Some("read: connection reset by peer".to_owned());
+            }
+            io::ErrorKind::UnexpectedEof => return Some("EOF".to_owned()),
+            _ => {}
+        }
+    }
+    known_cause(error.source()?, address)
 }
 
 fn tls_cause(error: &rustls::Error) -> String {
-    use rustls::{CertificateError, Error};
+    use rustls::CertificateError;
     let problem = match error {
-        Error::InvalidCertificate(problem) => match problem {
+        rustls::Error::InvalidCertificate(problem) => match problem {
             CertificateError::UnknownIssuer => {
                 "x509: certificate signed by unknown authority".to_owned()
             }
