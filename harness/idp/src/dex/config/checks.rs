@@ -64,6 +64,10 @@ pub(super) fn resolve(
     let issuer = issuer(&raw.issuer)?;
     let pkce = pkce(&raw.oauth2)?;
     let (grant_types, response_types) = types(&raw.oauth2)?;
+    if !raw.web.https.is_empty() && !raw.web.http.text.is_empty() {
+        let message = "the embedded Dex has one address and serves web.https there";
+        warnings.extend(warn(&raw.web.http, message));
+    }
     if let Some(dir) = &raw.frontend_dir {
         warnings.extend(warn(
             dir,
@@ -125,7 +129,7 @@ fn validate(raw: &Raw) -> Result<(), ConfigError> {
         ),
         (!raw.storage, "no storage supplied in config file"),
         (
-            !https && web.http.is_empty(),
+            !https && web.http.text.is_empty(),
             "must supply a HTTP/HTTPS  address to listen on",
         ),
         (

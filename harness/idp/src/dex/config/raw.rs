@@ -46,7 +46,7 @@ pub(super) struct Raw {
 
 #[derive(Default)]
 pub(super) struct RawWeb {
-    pub http: String,
+    pub http: Located,
     pub https: String,
     pub headers: Vec<(&'static str, Located)>,
     pub tls_cert: Located,

@@ -64,7 +64,7 @@ pub(super) fn web(reader: &mut Reader, field: &Field<'_>) -> RawWeb {
     let mut web = RawWeb::default();
     for field in reader.fields(field.node, &field.at, ("Web", "main.Web"), NAMES) {
         match field.name {
-            "http" => web.http = reader.text(&field),
+            "http" => web.http = located(reader, &field),
             "https" => web.https = reader.text(&field),
             "headers" => web.headers = headers(reader, &field),
             "tlsCert" => web.tls_cert = located(reader, &field),

@@ -58,6 +58,7 @@ staticPasswords:
 - {email: A, hash: $2a$10$2b2cU8CPhOTaGrs1HRQuAueS7JTT5ZHsHSzYiFPm1leZck7Mc8T4W}
 oauth2: {skipApproval: true, skipApprovalScreen: false, skipApprovalScreen: true}
 frontend: {dir: /somewhere}
+web: {https: a, tlsCert: b, tlsKey: c, http: d}
 "
     ));
 }
