@@ -4,6 +4,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::Stdio,
+    time::Duration,
 };
 
 use authlab_idp::dex::Dex;
@@ -94,9 +95,7 @@ impl Bench {
         // Its log has to go somewhere for as long as it runs.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         // It listens a little later than it says.
-        while tokio::net::TcpStream::connect(&address).await.is_err() {
-            tokio::task::yield_now().await;
-        }
+        listening(&address).await;
         bench._real = Some(real);
         bench
     }
@@ -156,6 +155,20 @@ impl Bench {
         assert_eq!(status, 200, "{tokens}");
         tokens
     }
+}
+
+/// Waits until somebody listens at the address.
+///
+/// # Panics
+/// When nobody does within 20 seconds.
+pub async fn listening(address: &str) {
+    let connected = async {
+        while tokio::net::TcpStream::connect(address).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let outcome = tokio::time::timeout(Duration::from_secs(20), connected).await;
+    outcome.unwrap_or_else(|_| panic!("nobody listens at {address}"));
 }
 
 /// jane's password, sent by the client `app`.

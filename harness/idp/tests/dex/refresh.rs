@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::{
-    bench::{Bench, CONFIG, real_dex},
+    bench::{Bench, CONFIG, listening, real_dex},
     transcript::Transcript,
 };
 
@@ -166,9 +166,7 @@ impl Etcd {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        while tokio::net::TcpStream::connect(client).await.is_err() {
-            tokio::task::yield_now().await;
-        }
+        listening(&client.to_string()).await;
         Self {
             url,
             _process: process,
