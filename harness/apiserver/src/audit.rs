@@ -5,11 +5,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use crate::user::UserInfo;
+use authlab_authn::UserInfo;
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::{StatusCode, header, request};
 use serde_json::{Value, json};
 
+use crate::call::Notes;
+use crate::chain::impersonation::Impersonated;
 use crate::request::RequestInfo;
 use crate::status::Status;
 
@@ -48,8 +50,9 @@ pub(crate) struct Event {
     agent: Option<String>,
     source: String,
     pub(crate) user: UserInfo,
-    pub(crate) impersonated: Option<UserInfo>,
-    pub(crate) annotations: BTreeMap<String, String>,
+    pub(crate) impersonated: Option<Impersonated>,
+    name: String,
+    annotations: BTreeMap<String, String>,
 }
 
 impl Event {
@@ -69,6 +72,7 @@ impl Event {
             source: source.to_string(),
             user: UserInfo::default(),
             impersonated: None,
+            name: String::new(),
             annotations: BTreeMap::new(),
         }
     }
@@ -77,15 +81,29 @@ impl Event {
         self.annotations.insert(key.to_owned(), value.into());
     }
 
-    /// The event's line once the answer is known.
+    /// Takes over what the handler noted.
+    pub(crate) fn add(&mut self, notes: &Notes) {
+        self.name.clone_from(&notes.name);
+        for (key, value) in &notes.annotations {
+            self.annotate(key, value);
+        }
+    }
+
+    /// The event's line once the answer is known. A watch has only begun then; and the real
+    /// server writes of a request without a user that its response has started, no more.
     pub(crate) fn line(
         &self,
         info: &RequestInfo,
-        stage: &str,
         code: StatusCode,
         failure: Option<&Status>,
     ) -> String {
         let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
+        let unfinished = info.verb == "watch" || code == StatusCode::UNAUTHORIZED;
+        let stage = if unfinished {
+            "ResponseStarted"
+        } else {
+            "ResponseComplete"
+        };
         let mut event = json!({
             "kind": "Event",
             "apiVersion": "audit.k8s.io/v1",
@@ -104,13 +122,23 @@ impl Event {
             event["userAgent"] = json!(agent);
         }
         if let Some(impersonated) = &self.impersonated {
-            event["impersonatedUser"] = user(impersonated);
+            event["impersonatedUser"] = user(&impersonated.user);
+            if let Some(constraint) = &impersonated.constraint {
+                event["authenticationMetadata"] = json!({"impersonationConstraint": constraint});
+            }
         }
         if let Some(target) = &info.resource {
             event["objectRef"] = filled([
                 ("resource", &target.resource),
                 ("namespace", &target.namespace),
-                ("name", &target.name),
+                (
+                    "name",
+                    if target.name.is_empty() {
+                        &self.name
+                    } else {
+                        &target.name
+                    },
+                ),
                 ("apiGroup", &target.group),
                 ("apiVersion", &target.version),
                 ("subresource", &target.subresource),

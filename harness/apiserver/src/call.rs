@@ -1,8 +1,8 @@
 //! One request on its way through the server, once it is known who asks.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::user::UserInfo;
+use authlab_authn::UserInfo;
 use authlab_rbac::{Attributes, Target};
 use axum::body::Bytes;
 use http::{HeaderMap, HeaderValue, header};
@@ -20,8 +20,18 @@ pub(crate) struct Call {
     /// Who asks, after impersonation.
     pub(crate) user: UserInfo,
     pub(crate) body: Bytes,
-    /// Warning texts for the response's `Warning` headers (RFC 9111 code 299).
-    warnings: Mutex<Vec<String>>,
+    notes: Mutex<Notes>,
+}
+
+/// What a handler has to say besides its answer.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// Texts for `Warning` headers (RFC 9111 section 5.5, code 299).
+    warnings: Vec<String>,
+    /// The name of the object in the request's body, for the audit log.
+    pub(crate) name: String,
+    /// Annotations for the audit log.
+    pub(crate) annotations: Vec<(&'static str, String)>,
 }
 
 impl Call {
@@ -40,7 +50,7 @@ impl Call {
             headers,
             user,
             body,
-            warnings: Mutex::default(),
+            notes: Mutex::default(),
         }
     }
 
@@ -61,17 +71,34 @@ impl Call {
             .trim()
     }
 
-    pub(crate) fn warn(&self, text: impl Into<String>) {
-        self.warnings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(text.into());
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The `Warning` headers so far.
-    pub(crate) fn warning_headers(&self) -> Vec<HeaderValue> {
-        let warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
-        let quoted = warnings.iter().map(|text| {
+    pub(crate) fn warn(&self, text: impl Into<String>) {
+        self.notes().warnings.push(text.into());
+    }
+
+    /// Notes the name that a body gives its object.
+    pub(crate) fn is_about(&self, name: &str) {
+        name.clone_into(&mut self.notes().name);
+    }
+
+    pub(crate) fn annotate(&self, key: &'static str, value: impl Into<String>) {
+        self.notes().annotations.push((key, value.into()));
+    }
+
+    pub(crate) fn into_notes(self) -> Notes {
+        self.notes
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Notes {
+    /// The `Warning` headers.
+    pub(crate) fn headers(&self) -> Vec<HeaderValue> {
+        let quoted = self.warnings.iter().map(|text| {
             format!(
                 "299 - \"{}\"",
                 text.replace('\\', "\\\\").replace('"', "\\\"")

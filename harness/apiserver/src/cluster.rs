@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::user::UserInfo;
+use authlab_authn::UserInfo;
 use authlab_rbac::{Attributes, Decision, Policy, Target};
 use tokio::sync::watch;
 
@@ -72,6 +72,10 @@ impl Cluster {
 
     pub(crate) fn chain(&self) -> Arc<Chain> {
         Arc::clone(&self.chain.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn replace_chain(&self, chain: Chain) {
+        *self.chain.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(chain);
     }
 
     pub(crate) fn authorize(&self, user: &UserInfo, verb: &str, target: Target<'_>) -> Decision {

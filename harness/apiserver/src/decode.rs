@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use k8s_openapi::{DeepMerge, Resource};
+use k8s_openapi::Resource;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, de};
 use serde_json::{Value, json};
@@ -26,19 +26,9 @@ where
     serde_json::to_value(typed).map_err(|error| DecodeError(error.to_string()))
 }
 
-/// Merges `applied` into `current`, list by list and map by map as the type declares.
-pub(crate) fn merge<T>(current: Value, applied: Value) -> Result<Value, DecodeError>
-where
-    T: Resource + DeepMerge + DeserializeOwned + Serialize,
-{
-    let mut merged: T = read(current)?;
-    merged.merge_from(read(applied)?);
-    serde_json::to_value(merged).map_err(|error| DecodeError(error.to_string()))
-}
-
 /// Reads `value` as a `T`. A null is the zero value, as Go has it: serde takes it for an absent
 /// option by itself; inside string maps it is made an empty string here.
-pub(crate) fn read<T: Resource + DeserializeOwned>(mut value: Value) -> Result<T, DecodeError> {
+fn read<T: Resource + DeserializeOwned>(mut value: Value) -> Result<T, DecodeError> {
     loop {
         let error = match serde_path_to_error::deserialize::<_, T>(&value) {
             Ok(typed) => return Ok(typed),

@@ -28,6 +28,7 @@ mod handlers;
 mod metrics;
 mod negotiate;
 mod object;
+mod protobuf;
 mod request;
 mod resources;
 mod selector;
@@ -36,6 +37,5 @@ mod status;
 mod store;
 mod strategic;
 mod table;
-mod user;
 
 pub use server::{ApiServer, Authentication, Options, StartError};

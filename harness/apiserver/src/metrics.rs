@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sha2::{Digest, Sha256};
 
 /// A counter's name with its labels in order.
 type Series = (&'static str, Vec<(&'static str, String)>);
@@ -14,27 +17,38 @@ pub(crate) struct Metrics(Mutex<BTreeMap<Series, f64>>);
 /// Names, kinds and help texts, in the order of output.
 const FAMILIES: &[(&str, &str, &str)] = &[
     (
+        RELOAD_TIME,
+        "gauge",
+        "When the authentication configuration was last reloaded, in seconds since 1970.",
+    ),
+    (
+        RELOADS,
+        "counter",
+        "Reloads of the authentication configuration by result.",
+    ),
+    (
+        CONFIG,
+        "gauge",
+        "The hash of the authentication configuration in force.",
+    ),
+    (
         REQUESTS,
         "counter",
-        "[STABLE] Counter of apiserver requests broken out for each verb, group, version, resource, scope, component, and HTTP response code.",
+        "Requests by verb, resource and response code.",
     ),
     (
         USER_REQUESTS,
         "counter",
-        "[ALPHA] Counter of authenticated requests broken out by username.",
+        "Authenticated requests by user, most users as one.",
     ),
-    (
-        ATTEMPTS,
-        "counter",
-        "[ALPHA] Counter of authenticated attempts.",
-    ),
-    (
-        AUTHORIZATIONS,
-        "counter",
-        "[ALPHA] Counter of authorization attempts.",
-    ),
+    (ATTEMPTS, "counter", "Authentications by result."),
+    (AUTHORIZATIONS, "counter", "Authorizations by result."),
 ];
 
+const RELOAD_TIME: &str =
+    "apiserver_authentication_config_controller_automatic_reload_last_timestamp_seconds";
+const RELOADS: &str = "apiserver_authentication_config_controller_automatic_reloads_total";
+const CONFIG: &str = "apiserver_authentication_config_controller_last_config_info";
 const REQUESTS: &str = "apiserver_request_total";
 const USER_REQUESTS: &str = "authenticated_user_requests";
 const ATTEMPTS: &str = "authentication_attempts";
@@ -52,10 +66,11 @@ impl Metrics {
             *count += 1.0;
         });
         if let Some(username) = username {
-            // The real server folds all names but its own few into one.
+            // The real server keeps few names apart.
             let name = match username {
-                "admin" | "kube-apiserver" | "" => username,
-                name if name.starts_with("system:") => name,
+                "admin" | "client" | "kube_proxy" | "kubelet" => username,
+                "system:serviceaccount:kube-system:default" => username,
+                name if name.contains('@') => "email_id",
                 _ => "other",
             };
             let series = (USER_REQUESTS, vec![("username", name.to_owned())]);
@@ -94,6 +109,38 @@ impl Metrics {
         });
     }
 
+    /// Counts an attempt to change the authentication configuration of `server`.
+    pub(crate) fn reload(&self, server: &str, success: bool) {
+        let status = if success { "success" } else { "failure" };
+        let labels = vec![
+            ("apiserver_id_hash", hash(server)),
+            ("status", status.to_owned()),
+        ];
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        self.change((RELOADS, labels.clone()), |count| {
+            *count += 1.0;
+        });
+        self.change((RELOAD_TIME, labels), |time| *time = now.as_secs_f64());
+    }
+
+    /// Notes the authentication configuration that is in force in `server`.
+    pub(crate) fn configuration(&self, server: &str, text: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|(name, _), _| *name != CONFIG);
+        let labels = vec![("apiserver_id_hash", hash(server)), ("hash", hash(text))];
+        all.insert((CONFIG, labels), 1.0);
+    }
+
+    /// Forgets everything, as a new process has.
+    pub(crate) fn reset(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     /// The exposition text (Prometheus docs, "Exposition formats").
     pub(crate) fn text(&self) -> String {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,4 +164,10 @@ impl Metrics {
         }
         text
     }
+}
+
+fn hash(text: &str) -> String {
+    let digest = Sha256::digest(text);
+    let hex = digest.iter().map(|byte| format!("{byte:02x}"));
+    format!("sha256:{}", hex.collect::<String>())
 }

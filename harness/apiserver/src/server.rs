@@ -12,7 +12,7 @@ use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::chain::{Chain, service_account::TokenIssuer};
+use crate::chain::{Chain, configuration::Configuration, service_account::TokenIssuer};
 use crate::cluster::Cluster;
 use crate::handlers;
 use crate::resources::controllers;
@@ -23,6 +23,9 @@ const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 const KEY_SLOT: &str = "service-accounts";
 /// How long requests in flight may take when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long the issuers of a changed configuration may take to answer, as in the real server.
+const RELOAD_DEADLINE: Duration = Duration::from_secs(60);
 
 /// What a server is started with.
 pub struct Options {
@@ -64,6 +67,7 @@ pub enum StartError {
 pub struct ApiServer {
     cluster: Arc<Cluster>,
     serving: Option<JoinHandle<()>>,
+    reloading: tokio::sync::Mutex<()>,
 }
 
 impl ApiServer {
@@ -84,11 +88,16 @@ impl ApiServer {
         let key = keys.key(Algorithm::RS256, KEY_SLOT)?;
         let clients = ClientAuthority::new(authority.certificate_pem())?;
         let tls = certificate(&authority, address)?.server_config_unverified(&clients)?;
-        let chain = Chain::new(clients, &authentication)?;
+        let configuration = Configuration::new(&authentication, ISSUER)?;
+        let chain = Chain {
+            clients,
+            configuration,
+        };
         let ca_pem = authority.certificate_pem().to_owned();
         let tokens = TokenIssuer::new(ISSUER, key);
         let cluster = Arc::new(Cluster::new(address, ca_pem, tokens, chain));
         controllers::bootstrap(&cluster);
+        note_configuration(&cluster, &authentication);
         let app = Router::new()
             .fallback(handlers::serve)
             .with_state(Arc::clone(&cluster));
@@ -103,6 +112,7 @@ impl ApiServer {
         Ok(Self {
             cluster,
             serving: Some(serving),
+            reloading: tokio::sync::Mutex::default(),
         })
     }
 
@@ -110,6 +120,80 @@ impl ApiServer {
     #[must_use]
     pub fn url(&self) -> String {
         format!("https://{}", self.cluster.address)
+    }
+
+    /// Waits until every issuer of the authentication configuration was reached; tokens of the
+    /// others are refused as "not initialized" until then. The real server does not wait either.
+    ///
+    /// # Errors
+    /// What stood in the way after `at_most`.
+    pub async fn issuers_ready(&self, at_most: Duration) -> Result<(), String> {
+        self.cluster.chain().configuration.ready(at_most).await
+    }
+
+    /// Takes over a changed authentication configuration file: when this returns `Ok` the new one
+    /// is in force, otherwise the old one still is. Waits up to a minute for the new issuers.
+    ///
+    /// # Errors
+    /// In the words of the real server's log.
+    pub async fn reload(&self, text: &str) -> Result<(), String> {
+        self.reload_within(text, RELOAD_DEADLINE).await
+    }
+
+    /// As [`ApiServer::reload`], with another patience for the issuers.
+    ///
+    /// # Errors
+    /// As [`ApiServer::reload`].
+    pub async fn reload_within(&self, text: &str, at_most: Duration) -> Result<(), String> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let chain = self.cluster.chain();
+        match &chain.configuration.text {
+            None => {
+                return Err("there is no authentication configuration file to reload".to_owned());
+            }
+            Some(current) if current == text => return Ok(()),
+            Some(_) => {}
+        }
+        let result = self.replace_configuration(&chain, text, at_most).await;
+        self.cluster.metrics.reload(&self.url(), result.is_ok());
+        result
+    }
+
+    async fn replace_configuration(
+        &self,
+        chain: &Chain,
+        text: &str,
+        at_most: Duration,
+    ) -> Result<(), String> {
+        let configuration = chain
+            .configuration
+            .successor(text, ISSUER)
+            .map_err(|error| error.to_string())?;
+        configuration.ready(at_most).await?;
+        let clients = chain.clients.clone();
+        self.cluster.replace_chain(Chain {
+            clients,
+            configuration,
+        });
+        self.cluster.metrics.configuration(&self.url(), text);
+        Ok(())
+    }
+
+    /// Starts the server anew with other settings: objects and address stay, counters begin at
+    /// zero. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// See [`StartError`]; the server then goes on as it was.
+    pub fn restart(&self, authentication: Authentication) -> Result<(), StartError> {
+        let configuration = Configuration::new(&authentication, ISSUER)?;
+        let clients = self.cluster.chain().clients.clone();
+        self.cluster.replace_chain(Chain {
+            clients,
+            configuration,
+        });
+        self.cluster.metrics.reset();
+        note_configuration(&self.cluster, &authentication);
+        Ok(())
     }
 
     /// The audit events so far, each a line of JSON (`audit.k8s.io/v1`); the oldest go first once
@@ -136,6 +220,13 @@ impl Drop for ApiServer {
         if let Some(serving) = self.serving.take() {
             serving.abort();
         }
+    }
+}
+
+fn note_configuration(cluster: &Cluster, authentication: &Authentication) {
+    if let Some(text) = &authentication.config {
+        let url = format!("https://{}", cluster.address);
+        cluster.metrics.configuration(&url, text);
     }
 }
 

@@ -29,6 +29,7 @@ fn list(kind: &str, parent: &str, field: &str) -> List {
             List::Keyed("name")
         }
         ("spec", "topologySpreadConstraints") => List::Keyed("topologyKey"),
+        ("spec", "ports") if kind == "Service" => List::Keyed("port"),
         ("containers" | "initContainers" | "ephemeralContainers", "ports") => {
             List::Keyed("containerPort")
         }

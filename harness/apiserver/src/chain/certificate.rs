@@ -3,7 +3,7 @@
 //! TLS has only seen that the client holds the key. Source: Kubernetes docs, "Authenticating", section "X.509
 //! client certificates"; the uid attribute is Kubernetes' own object identifier.
 
-use crate::user::UserInfo;
+use authlab_authn::UserInfo;
 use authlab_pki::tls::ClientAuthority;
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest, Sha256};

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::user::UserInfo;
+use authlab_authn::UserInfo;
 use authlab_rbac::{Target, quote};
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
@@ -83,6 +83,14 @@ fn go_syntax(user: &UserInfo) -> String {
     format!("&user.DefaultInfo{{Name:\"\", UID:{uid}, Groups:{groups}, Extra:{extra}}}")
 }
 
+/// Somebody else whom a request is carried out as.
+#[derive(Debug, Clone)]
+pub(crate) struct Impersonated {
+    pub(crate) user: UserInfo,
+    /// The constrained verb that allowed it, if it was one.
+    pub(crate) constraint: Option<String>,
+}
+
 /// The user that the request is carried out as, or the refusal. `verb` and `target` are those of
 /// the request itself.
 pub(crate) fn impersonate(
@@ -91,7 +99,7 @@ pub(crate) fn impersonate(
     wanted: &UserInfo,
     verb: &str,
     target: Target<'_>,
-) -> Result<UserInfo, Status> {
+) -> Result<Impersonated, Status> {
     let checks = Checks {
         cluster,
         requestor,
@@ -100,7 +108,10 @@ pub(crate) fn impersonate(
     let mut first = None;
     for mode in Mode::fitting(requestor, wanted) {
         match checks.run(mode, verb, target) {
-            Ok(user) => return Ok(user),
+            Ok(user) => {
+                let constraint = mode.name().map(|name| format!("impersonate:{name}"));
+                return Ok(Impersonated { user, constraint });
+            }
             Err(refused) => _ = first.get_or_insert(refused),
         }
     }

@@ -7,16 +7,16 @@ use authlab_pki::tls::ClientAuthority;
 use http::{HeaderMap, header};
 use rustls_pki_types::CertificateDer;
 
-pub(crate) mod anonymous;
 pub(crate) mod certificate;
+pub(crate) mod configuration;
 pub(crate) mod impersonation;
 pub(crate) mod service_account;
 
 use crate::cluster::Cluster;
-use crate::server::{Authentication, StartError};
-use crate::user::UserInfo;
-use anonymous::Anonymous;
+use authlab_authn::{UserInfo, oidc};
+use configuration::Configuration;
 
+const INVALID: &str = "invalid bearer token";
 pub(crate) const ANONYMOUS: &str = "system:anonymous";
 pub(crate) const AUTHENTICATED: &str = "system:authenticated";
 pub(crate) const UNAUTHENTICATED: &str = "system:unauthenticated";
@@ -44,21 +44,11 @@ pub(crate) enum Unauthenticated {
 
 /// The authenticators that configuration decides.
 pub(crate) struct Chain {
-    clients: ClientAuthority,
-    anonymous: Anonymous,
+    pub(crate) clients: ClientAuthority,
+    pub(crate) configuration: Configuration,
 }
 
 impl Chain {
-    pub(crate) fn new(
-        clients: ClientAuthority,
-        _authentication: &Authentication,
-    ) -> Result<Self, StartError> {
-        Ok(Self {
-            clients,
-            anonymous: Anonymous::default(),
-        })
-    }
-
     /// Identifies the sender of a request.
     pub(crate) async fn authenticate(
         &self,
@@ -83,9 +73,14 @@ impl Chain {
         if !reasons.is_empty() {
             return Err(Unauthenticated::Refused(aggregate(reasons)));
         }
-        self.anonymous
-            .identify(path)
-            .ok_or(Unauthenticated::NoCredentials)
+        if !self.configuration.parsed.anonymous_for(path) {
+            return Err(Unauthenticated::NoCredentials);
+        }
+        Ok(UserInfo {
+            username: ANONYMOUS.to_owned(),
+            groups: vec![UNAUTHENTICATED.to_owned()],
+            ..UserInfo::default()
+        })
     }
 
     /// Identifies the bearer of a token meant for one of `audiences`; never skipped.
@@ -95,18 +90,32 @@ impl Chain {
         token: &str,
         audiences: &[String],
     ) -> Outcome {
-        let mut reasons = Vec::new();
-        match service_account::identify(cluster, token, audiences) {
+        let mut outcome = service_account::identify(cluster, token, audiences);
+        if matches!(outcome, Outcome::Skipped) {
+            outcome = self.issuers(cluster, token, audiences).await;
+        }
+        match outcome {
             Outcome::Accepted(user, audiences) => {
-                return Outcome::Accepted(with_authenticated(user), audiences);
+                Outcome::Accepted(with_authenticated(user), audiences)
             }
-            Outcome::Rejected(reason) => reasons.push(reason),
-            Outcome::Skipped => {}
+            // The real server puts the general verdict before the particular one.
+            Outcome::Rejected(reason) => Outcome::Rejected(format!("[{INVALID}, {reason}]")),
+            Outcome::Skipped => Outcome::Rejected(INVALID.to_owned()),
         }
-        if reasons.is_empty() {
-            reasons.push("invalid bearer token".to_owned());
+    }
+
+    /// Asks the issuers of the configuration, whose tokens are for this API server only.
+    async fn issuers(&self, cluster: &Cluster, token: &str, audiences: &[String]) -> Outcome {
+        let own = cluster.tokens.audiences().iter();
+        let agreed: Vec<String> = own.filter(|one| audiences.contains(one)).cloned().collect();
+        if agreed.is_empty() {
+            return Outcome::Skipped;
         }
-        Outcome::Rejected(aggregate(reasons))
+        match self.configuration.issuers.authenticate(token).await {
+            oidc::Outcome::Authenticated(user) => Outcome::Accepted(user, agreed),
+            oidc::Outcome::Rejected(reason) => Outcome::Rejected(reason),
+            oidc::Outcome::Skipped => Outcome::Skipped,
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::user::UserInfo;
+use authlab_authn::UserInfo;
 use authlab_pki::{PkiError, SigningKey, jws};
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
@@ -110,21 +110,22 @@ impl TokenIssuer {
         json!({"keys": [self.jwk]})
     }
 
-    /// A token for `account` that ends `seconds` after now.
+    /// A token for `account` that ends `seconds` after now, and its `jti`.
     pub(crate) fn issue(
         &self,
         account: &Value,
         audiences: &[String],
         seconds: i64,
         binding: Binding,
-    ) -> Result<String, PkiError> {
+    ) -> Result<(String, String), PkiError> {
         let now = Utc::now().timestamp();
+        let id = uuid::Uuid::new_v4().to_string();
         let claims = Claims {
             aud: audiences.to_vec(),
             exp: Some(now.saturating_add(seconds)),
             iat: Some(now),
             iss: self.issuer.clone(),
-            jti: uuid::Uuid::new_v4().to_string(),
+            jti: id.clone(),
             kubernetes: Kubernetes {
                 namespace: account.namespace().to_owned(),
                 serviceaccount: account.into(),
@@ -137,7 +138,8 @@ impl TokenIssuer {
         };
         let header = json!({"alg": self.key.algorithm().name(), "kid": self.key.kid()});
         let header = header.as_object().cloned().unwrap_or_default();
-        jws::sign(&header, json!(claims).to_string().as_bytes(), &self.key)
+        let token = jws::sign(&header, json!(claims).to_string().as_bytes(), &self.key)?;
+        Ok((token, id))
     }
 
     /// The verified claims of a token that names this issuer.

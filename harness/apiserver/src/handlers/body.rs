@@ -1,10 +1,13 @@
 //! Request bodies to objects of a kind.
 
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::options::FieldValidation;
 use crate::call::Call;
 use crate::decode::{DecodeError, Tree};
+use crate::object::Object as _;
+use crate::protobuf;
 use crate::resources::{Resource, api_version};
 use crate::status::Status;
 
@@ -39,13 +42,15 @@ pub(super) fn object(
     validation: FieldValidation,
 ) -> Result<Value, Status> {
     let (value, tree) = parse(call, kind.kind)?;
+    call.is_about(value.name());
     typed(call, kind, validation, value, &tree)
 }
 
-/// The body as JSON, in whichever language it is written.
+/// The body as JSON, in whichever language it is written, and its shape.
 fn parse(call: &Call, kind: &str) -> Result<(Value, Tree), Status> {
+    let body = &call.body;
     let unrecognized = |language: &str, error: &str| {
-        let text = String::from_utf8_lossy(&call.body);
+        let text = String::from_utf8_lossy(body);
         let text = if text.is_empty() {
             "<empty>".into()
         } else {
@@ -55,24 +60,35 @@ fn parse(call: &Call, kind: &str) -> Result<(Value, Tree), Status> {
             "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; {language} parse error: {error} ({text})"
         ))
     };
-    match call.content_type() {
+    let value: Value = match call.content_type() {
         "" | "application/json" | "*/*" => {
-            let value = serde_json::from_slice(&call.body)
-                .map_err(|error| unrecognized("json", &go_json_error(&error)))?;
-            let tree = serde_json::from_slice(&call.body)
-                .map_err(|error| unrecognized("json", &go_json_error(&error)))?;
-            Ok((value, tree))
+            let json = |error: serde_json::Error| unrecognized("json", &go_json_error(&error));
+            // Read twice: the shape keeps what a value cannot hold, order and repeated keys.
+            let tree = serde_json::from_slice(body).map_err(json)?;
+            return Ok((serde_json::from_slice(body).map_err(json)?, tree));
         }
-        "application/yaml" | "application/x-yaml" | "text/yaml" => {
-            let value = serde_yaml::from_slice(&call.body)
-                .map_err(|error| unrecognized("yaml", &error.to_string()))?;
-            let tree = serde_json::from_value(value).unwrap_or(Tree::Leaf);
-            let value = serde_yaml::from_slice(&call.body)
-                .map_err(|error| unrecognized("yaml", &error.to_string()))?;
-            Ok((value, tree))
+        "application/yaml" => serde_yaml::from_slice(body)
+            .map_err(|error| unrecognized("yaml", &error.to_string()))?,
+        "application/vnd.kubernetes.protobuf" => {
+            protobuf::decode(body).map_err(Status::bad_request)?
         }
-        _ => Err(Status::unsupported_body(ACCEPTED)),
+        _ => return Err(Status::unsupported_body(ACCEPTED)),
+    };
+    let tree = shape(&value);
+    Ok((value, tree))
+}
+
+/// The shape of a value that did not come from JSON text.
+pub(super) fn shape(value: &Value) -> Tree {
+    Tree::deserialize(value).unwrap_or(Tree::Leaf)
+}
+
+/// The options in a delete's body, which need not be there.
+pub(super) fn options(call: &Call) -> Result<Value, Status> {
+    if call.body.is_empty() {
+        return Ok(json!({}));
     }
+    parse(call, "DeleteOptions").map(|(value, _)| value)
 }
 
 fn go_json_error(error: &serde_json::Error) -> String {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::user::UserInfo;
+use authlab_authn::UserInfo;
 use authlab_pki::tls::Peer;
 use authlab_rbac::Target;
 use axum::body::Body;
@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, Request, StatusCode, header};
 
 use crate::audit::Event;
-use crate::call::{self, Call};
+use crate::call::{self, Call, Notes};
 use crate::chain::{self, impersonation};
 use crate::cluster::Cluster;
 use crate::request::{Query, RequestInfo, ResourceInfo};
@@ -44,8 +44,8 @@ pub(crate) async fn serve(
     let query = Query::new(&parts.uri);
     let info = RequestInfo::new(&parts.method, &parts.uri, &query);
     let mut event = Event::new(&parts, peer.addr.ip());
-    let (answer, warnings) = match admit(&cluster, &peer, &parts, &info, &mut event).await {
-        Err(status) => (Err(status), Vec::new()),
+    let (answer, notes) = match admit(&cluster, &peer, &parts, &info, &mut event).await {
+        Err(status) => (Err(status), Notes::default()),
         Ok(user) => {
             let asked = (info.clone(), query);
             handle(Arc::clone(&cluster), asked, parts, user, body).await
@@ -54,14 +54,10 @@ pub(crate) async fn serve(
     let failure = answer.as_ref().err().cloned();
     let mut response = answer.unwrap_or_else(IntoResponse::into_response);
     let code = response.status();
-    let stage = if info.verb == "watch" {
-        "ResponseStarted"
-    } else {
-        "ResponseComplete"
-    };
+    event.add(&notes);
     cluster
         .audit
-        .push(event.line(&info, stage, code, failure.as_ref()));
+        .push(event.line(&info, code, failure.as_ref()));
     let target = info.resource.unwrap_or_default();
     cluster.metrics.request(
         code.as_u16(),
@@ -71,7 +67,7 @@ pub(crate) async fn serve(
         &target.resource,
     );
     let headers = response.headers_mut();
-    for warning in warnings {
+    for warning in notes.headers() {
         headers.append(header::WARNING, warning);
     }
     if let Ok(id) = HeaderValue::from_str(&event.id) {
@@ -95,30 +91,31 @@ async fn admit(
     let mut user = authenticate(cluster, peer, parts, info).await?;
     event.user = user.clone();
     if let Some(wanted) = impersonation::wanted(&parts.headers)? {
-        user = impersonation::impersonate(cluster, &user, &wanted, &info.verb, target(info))?;
-        event.impersonated = Some(user.clone());
+        let acting = impersonation::impersonate(cluster, &user, &wanted, &info.verb, target(info))?;
+        user = acting.user.clone();
+        event.impersonated = Some(acting);
     }
     authorize(cluster, &user, info, event)?;
     Ok(user)
 }
 
-/// Carries out an admitted request; returns the answer and its `Warning` headers.
+/// Carries out an admitted request; returns the answer and what else there is to say.
 async fn handle(
     cluster: Arc<Cluster>,
     (info, query): (RequestInfo, Query),
     parts: http::request::Parts,
     user: UserInfo,
     body: Body,
-) -> (Result<Response, Status>, Vec<HeaderValue>) {
+) -> (Result<Response, Status>, Notes) {
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
-        return (Err(Status::too_large()), Vec::new());
+        return (Err(Status::too_large()), Notes::default());
     };
     let call = Call::new(cluster, info, query, parts.headers, user, body);
     let answer = match &call.info.resource {
         Some(target) => resource(&call, target).await,
         None => path(&call, &parts.method),
     };
-    (answer, call.warning_headers())
+    (answer, call.into_notes())
 }
 
 async fn authenticate(

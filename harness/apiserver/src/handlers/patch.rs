@@ -1,7 +1,5 @@
 //! Patches in their four languages.
 
-use std::sync::Arc;
-
 use authlab_rbac::validation::FieldError;
 use axum::response::Response;
 use http::StatusCode;
@@ -11,9 +9,7 @@ use super::body::{self, Kind};
 use super::options::{self, WriteOptions};
 use super::write::Place;
 use crate::call::Call;
-use crate::decode::Tree;
 use crate::negotiate;
-use crate::object::Object;
 use crate::request::ResourceInfo;
 use crate::resources::{Objects, Resource};
 use crate::status::Status;
@@ -49,13 +45,8 @@ pub(super) fn patch(
             place.check_name(&object)?;
             return Ok((StatusCode::CREATED, place.add(transaction, object)?));
         };
-        let patched = if language == Language::Apply {
-            let applied = typed(call, &kind, options, patch)?;
-            merge(objects, &current, applied)?
-        } else {
-            let patched = language.change(resource, &current, &patch)?;
-            typed(call, &kind, options, patched)?
-        };
+        let patched = language.change(resource, &current, &patch)?;
+        let patched = typed(call, &kind, options, patched)?;
         place.check_name(&patched)?;
         let changed = place.change(transaction, &current, patched)?;
         Ok((StatusCode::OK, changed))
@@ -74,20 +65,10 @@ fn typed(
         let error = FieldError::invalid("patch", &patched.to_string(), why);
         Status::invalid("", "", "", &[error])
     };
-    let tree: Tree = serde_json::from_value(patched.clone()).unwrap_or(Tree::Leaf);
+    let tree = body::shape(&patched);
     let object = (kind.decode)(patched.clone()).map_err(|error| invalid(&error.to_string()))?;
     body::findings(call, options.validation, &tree, &object, invalid)?;
     Ok(object)
-}
-
-/// Server-side apply without ownership: what is applied is merged in and nothing is taken away.
-fn merge(objects: &Objects, current: &Arc<Value>, mut applied: Value) -> Result<Value, Status> {
-    let metadata = applied.metadata_mut();
-    for field in ["creationTimestamp", "managedFields"] {
-        metadata.remove(field);
-    }
-    (objects.merge)((**current).clone(), applied)
-        .map_err(|error| Status::bad_request(error.to_string()))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +105,8 @@ impl Language {
         })
     }
 
-    /// The object after the patch.
+    /// The object after the patch. Server-side apply is without ownership here: what is applied is
+    /// merged in as by a strategic merge, and nothing is taken away.
     fn change(self, resource: &Resource, current: &Value, patch: &Value) -> Result<Value, Status> {
         let mut object = current.clone();
         match self {

@@ -22,7 +22,7 @@ use crate::negotiate;
 use crate::object::{Object, now, strings};
 use crate::resources::{self, Resource, Review};
 use crate::status::Status;
-use crate::user::UserInfo;
+use authlab_authn::UserInfo;
 
 const AUTHENTICATION: &str = "authentication.k8s.io";
 const AUTHORIZATION: &str = "authorization.k8s.io";
@@ -64,8 +64,14 @@ pub(super) async fn create(
     Ok(negotiate::value(call, StatusCode::CREATED, &object))
 }
 
+/// A user in an answer: what is empty is left out.
 fn user_info(user: &UserInfo) -> Value {
-    serde_json::to_value(user).unwrap_or_default()
+    let mut value = serde_json::to_value(user).unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        let empty = [json!(""), json!([]), json!({})];
+        fields.retain(|_, value| !empty.contains(value));
+    }
+    value
 }
 
 async fn token(call: &Call, object: &mut Value) -> Result<(), Status> {
@@ -278,11 +284,15 @@ fn token_request(call: &Call, accounts: &Resource, object: &mut Value) -> Result
         .into_iter()
         .map(str::to_owned)
         .collect();
-    let token = call
+    let (token, id) = call
         .cluster
         .tokens
         .issue(&account, &audiences, seconds, binding)
         .map_err(|error| Status::internal(&format!("failed to generate token: {error}")))?;
+    call.annotate(
+        "authentication.kubernetes.io/issued-credential-id",
+        format!("JTI={id}"),
+    );
     let expiry = chrono::Utc::now() + chrono::TimeDelta::seconds(seconds);
     object["spec"]["boundObjectRef"] = object["spec"]["boundObjectRef"].take();
     object["metadata"] = json!({

@@ -366,12 +366,7 @@ struct DeleteOptions {
 
 impl DeleteOptions {
     fn read(call: &Call) -> Result<Self, Status> {
-        let mut body: Value = if call.body.is_empty() {
-            json!({})
-        } else {
-            serde_json::from_slice(&call.body)
-                .map_err(|error| Status::bad_request(error.to_string()))?
-        };
+        let mut body = body::options(call)?;
         let mut errors = Vec::new();
         let mut dry_run = options::dry_run(call, &mut errors);
         dry_run |= body["dryRun"].as_array().is_some_and(|all| !all.is_empty());

@@ -4,7 +4,7 @@
 use k8s_openapi::Resource as _;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
 
-use super::{config_maps, namespaces, rbac, service_accounts};
+use super::{config_maps, namespaces, rbac, records, service_accounts};
 use crate::cluster::Cluster;
 use crate::object::Object;
 use crate::store::{Change, ChangeKind, Transaction};
@@ -16,6 +16,7 @@ pub(crate) fn bootstrap(cluster: &Cluster) {
     // The policy is complete already: nothing to react to.
     let quiet = transaction.changes.len();
     namespaces::bootstrap(&mut transaction);
+    records::kubernetes_service(&mut transaction);
     react_from(cluster, &mut transaction, quiet);
 }
 

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use authlab_rbac::validation::FieldError;
-use k8s_openapi::{ClusterResourceScope, DeepMerge, ListableResource, NamespaceResourceScope};
+use k8s_openapi::{ClusterResourceScope, ListableResource, NamespaceResourceScope};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -62,8 +62,6 @@ pub(crate) struct Objects {
     /// Reads the object as its Kubernetes type and writes it back, so that what the type does
     /// not know is gone and what it cannot hold is refused.
     pub(crate) decode: fn(Value) -> Result<Value, DecodeError>,
-    /// Merges an applied configuration into an object by the type's list and map kinds.
-    pub(crate) merge: fn(Value, Value) -> Result<Value, DecodeError>,
     pub(crate) subresources: &'static [Subresource],
     pub(crate) rules: &'static dyn Rules,
 }
@@ -142,7 +140,7 @@ impl Scope for ClusterResourceScope {
 impl Resource {
     fn objects<T>(rules: &'static dyn Rules) -> Self
     where
-        T: ListableResource + DeepMerge + DeserializeOwned + Serialize,
+        T: ListableResource + DeserializeOwned + Serialize,
         T::Scope: Scope,
     {
         Self {
@@ -157,7 +155,6 @@ impl Resource {
             served: Served::Objects(Objects {
                 list_kind: T::LIST_KIND,
                 decode: decode::through::<T>,
-                merge: decode::merge::<T>,
                 subresources: &[],
                 rules,
             }),

@@ -141,12 +141,12 @@ impl Rules for ClusterRoles {
 
 /// A binding that the policy refuses.
 fn refused(plural: &str, object: &Value, error: BindingError) -> Status {
-    let text = |field: &str| object["roleRef"][field].as_str().unwrap_or_default();
     let message = error.to_string();
     match error {
         BindingError::Escalation(why) => forbidden(plural, object, &why),
         BindingError::RoleNotFound(_) => {
-            Status::missing(GROUP, &text("kind").to_lowercase(), text("name"), message)
+            let name = object["roleRef"]["name"].as_str().unwrap_or_default();
+            Status::missing(GROUP, plural, name, message)
         }
         BindingError::BadReference(_) => Status::bad_request(message),
         BindingError::UnsupportedKind(_) => Status::unexplained(message),

@@ -1,12 +1,14 @@
-//! Kinds that are kept and shown, without anything acting on them: secrets, pods, events.
+//! Kinds that are kept and shown, without anything acting on them: secrets, pods, services, ...
 
 use authlab_rbac::validation::FieldError;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use k8s_openapi::api::core::v1::Service;
 use serde_json::{Value, json};
 
-use super::{Rules, validation};
+use super::{Rules, new_object, of, validation};
 use crate::object::{Object, entry};
+use crate::store::Transaction;
 use crate::table::{AGE, Column, NAME, age};
 
 pub(super) struct Secrets;
@@ -218,5 +220,117 @@ impl Rules for Events {
             "source",
             "type",
         ]
+    }
+}
+
+pub(super) struct Services;
+
+const SERVICE_COLUMNS: &[Column] = &[
+    NAME,
+    Column::text("Type", |object| object["spec"]["type"].clone()),
+    Column::text("Cluster-IP", |object| text(&object["spec"]["clusterIP"])),
+    Column::text("External-IP", |object| {
+        let addresses = crate::object::strings(&object["spec"]["externalIPs"]);
+        text(&json!(addresses.join(",")))
+    }),
+    Column::text("Port(s)", |object| {
+        let ports = object["spec"]["ports"].as_array().into_iter().flatten();
+        let ports: Vec<String> = ports
+            .map(|port| {
+                let protocol = port["protocol"].as_str().unwrap_or("TCP");
+                format!("{}/{protocol}", port["port"])
+            })
+            .collect();
+        text(&json!(ports.join(",")))
+    }),
+    AGE,
+];
+
+impl Rules for Services {
+    fn columns(&self) -> &'static [Column] {
+        SERVICE_COLUMNS
+    }
+
+    fn prepare(&self, object: &mut Value, _old: Option<&Value>, _subresource: &str) {
+        let spec = entry(object, "spec");
+        for (field, value) in [("type", "ClusterIP"), ("sessionAffinity", "None")] {
+            spec.entry(field).or_insert_with(|| json!(value));
+        }
+        for port in spec
+            .get_mut("ports")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            let (number, port) = (port["port"].clone(), port.as_object_mut());
+            if let Some(port) = port {
+                port.entry("protocol").or_insert_with(|| json!("TCP"));
+                port.entry("targetPort").or_insert(number);
+            }
+        }
+        entry(object, "status")
+            .entry("loadBalancer")
+            .or_insert_with(|| json!({}));
+    }
+
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+}
+
+/// The service under which pods find the API server itself.
+pub(super) fn kubernetes_service(transaction: &mut Transaction<'_>) {
+    let resource = of::<Service>();
+    let mut object = new_object(resource, "default", "kubernetes");
+    object["metadata"]["labels"] = json!({"component": "apiserver", "provider": "kubernetes"});
+    object["spec"] = json!({
+        "clusterIP": "10.96.0.1",
+        "clusterIPs": ["10.96.0.1"],
+        "ipFamilies": ["IPv4"],
+        "ipFamilyPolicy": "SingleStack",
+        "internalTrafficPolicy": "Cluster",
+        "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}],
+    });
+    Services.prepare(&mut object, None, "");
+    transaction.put(resource, object);
+}
+
+pub(super) struct Nodes;
+
+impl Rules for Nodes {
+    fn columns(&self) -> &'static [Column] {
+        const STATUS: Column = Column::text("Status", |object| {
+            let mut conditions = object["status"]["conditions"]
+                .as_array()
+                .into_iter()
+                .flatten();
+            let ready = conditions.find(|one| one["type"] == "Ready");
+            let status = ready.map_or("Unknown", |one| match one["status"].as_str() {
+                Some("True") => "Ready",
+                _ => "NotReady",
+            });
+            json!(status)
+        });
+        const VERSION: Column = Column::text("Version", |object| {
+            json!(
+                object["status"]["nodeInfo"]["kubeletVersion"]
+                    .as_str()
+                    .unwrap_or_default()
+            )
+        });
+        &[NAME, STATUS, AGE, VERSION]
+    }
+
+    fn selectable(&self) -> &'static [&'static str] {
+        &["spec.unschedulable"]
+    }
+}
+
+/// Any other kind.
+pub(super) struct Records;
+
+impl Rules for Records {
+    fn columns(&self) -> &'static [Column] {
+        &[NAME, AGE]
     }
 }

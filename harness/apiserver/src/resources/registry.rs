@@ -4,13 +4,16 @@ use k8s_openapi::api::authentication::v1::{SelfSubjectReview, TokenReview};
 use k8s_openapi::api::authorization::v1::{
     LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview,
 };
-use k8s_openapi::api::core::v1::{ConfigMap, Event, Namespace, Pod, Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Event, LimitRange, Namespace, Node, Pod, ResourceQuota, Secret, Service,
+    ServiceAccount,
+};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 
 use super::config_maps::ConfigMaps;
 use super::namespaces::Namespaces;
 use super::rbac::{ClusterRoleBindings, ClusterRoles, RoleBindings, Roles};
-use super::records::{Events, Pods, Secrets};
+use super::records::{Events, Nodes, Pods, Records, Secrets, Services};
 use super::service_accounts::ServiceAccounts;
 use super::{Resource, Review, Subresource};
 
@@ -42,6 +45,17 @@ pub(super) fn resources() -> Vec<Resource> {
             .category(&["all"])
             .with(&[STATUS]),
         Resource::objects::<Secret>(&Secrets),
+        Resource::objects::<Service>(&Services)
+            .short(&["svc"])
+            .category(&["all"])
+            .with(&[STATUS]),
+        Resource::objects::<Node>(&Nodes)
+            .short(&["no"])
+            .with(&[STATUS]),
+        Resource::objects::<LimitRange>(&Records).short(&["limits"]),
+        Resource::objects::<ResourceQuota>(&Records)
+            .short(&["quota"])
+            .with(&[STATUS]),
         Resource::objects::<ServiceAccount>(&ServiceAccounts)
             .short(&["sa"])
             .with(&[TOKEN]),

@@ -1,0 +1,138 @@
+//! Which other issuers are trusted, and who may come without credentials: the file or the flags.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use authlab_authn::config::{
+    AuthenticationConfiguration, ConfigError, OidcFlags, Violation, from_flags, load,
+};
+use authlab_authn::oidc::TokenAuthenticator;
+
+use crate::server::{Authentication, StartError};
+
+/// The name under which messages speak of the configuration file, which has no path here.
+const FILE: &str = "authentication.yaml";
+
+/// A configuration at work.
+pub(crate) struct Configuration {
+    /// The file's text; `None` if there is no file.
+    pub(crate) text: Option<String>,
+    pub(crate) parsed: AuthenticationConfiguration,
+    pub(crate) issuers: TokenAuthenticator,
+}
+
+impl Configuration {
+    /// What the server starts with. Must be called within a tokio runtime: looking for the
+    /// issuers begins at once.
+    pub(crate) fn new(
+        authentication: &Authentication,
+        own_issuer: &str,
+    ) -> Result<Self, StartError> {
+        let refused = |text: String| StartError::Authentication(text);
+        let parsed = match &authentication.config {
+            Some(_) if !authentication.flags.is_empty() => {
+                let text = "authentication-config file and oidc-* flags are mutually exclusive";
+                return Err(refused(text.to_owned()));
+            }
+            Some(text) => load(text, &[own_issuer.to_owned()]).map_err(|error| match error {
+                ConfigError::Decode(why) => refused(format!(
+                    "failed to load authentication configuration from file {FILE:?}: {why}"
+                )),
+                other => refused(format!("invalid authentication configuration: {other}")),
+            })?,
+            None => from_flags(&flags(&authentication.flags)?).map_err(|error| match error {
+                ConfigError::Invalid(_) => {
+                    refused(format!("invalid authentication configuration: {error}"))
+                }
+                other => refused(other.to_string()),
+            })?,
+        };
+        Ok(Self {
+            text: authentication.config.clone(),
+            issuers: TokenAuthenticator::new(&parsed),
+            parsed,
+        })
+    }
+
+    /// What a changed file makes of this: ready to take over once its issuers are. The error is
+    /// the one that the real server logs.
+    pub(crate) fn successor(&self, text: &str, own_issuer: &str) -> Result<Self, ConfigError> {
+        let changed = |anonymous| {
+            (self.parsed.anonymous != anonymous).then(|| Violation {
+                path: "anonymous".to_owned(),
+                message: "Forbidden: changed from initial configuration file".to_owned(),
+            })
+        };
+        let parsed = match load(text, &[own_issuer.to_owned()]) {
+            Ok(parsed) => match changed(parsed.anonymous.clone()) {
+                None => parsed,
+                Some(violation) => return Err(ConfigError::Invalid(vec![violation])),
+            },
+            Err(error) => return Err(error),
+        };
+        let issuers = TokenAuthenticator::new(&parsed);
+        Ok(Self {
+            text: Some(text.to_owned()),
+            parsed,
+            issuers,
+        })
+    }
+
+    /// Waits until every issuer was reached; the error tells what stands in the way.
+    pub(crate) async fn ready(&self, at_most: Duration) -> Result<(), String> {
+        if self.issuers.ready(at_most).await {
+            return Ok(());
+        }
+        let state = self.issuers.health().err().unwrap_or_default();
+        Err(format!("[{state}, context deadline exceeded]"))
+    }
+}
+
+/// The flags by name, as they stand on a command line.
+fn flags(given: &BTreeMap<String, Vec<String>>) -> Result<OidcFlags, StartError> {
+    let mut flags = OidcFlags::default();
+    for (name, values) in given {
+        // Of a flag given twice the last counts, except where values add up.
+        let last = values.last().cloned();
+        let each = || values.iter().flat_map(|value| value.split(','));
+        match name.as_str() {
+            "oidc-issuer-url" => flags.issuer_url = last,
+            "oidc-client-id" => flags.client_id = last,
+            "oidc-username-claim" => flags.username_claim = last,
+            "oidc-username-prefix" => flags.username_prefix = last,
+            "oidc-groups-claim" => flags.groups_claim = last,
+            "oidc-groups-prefix" => flags.groups_prefix = last,
+            "oidc-signing-algs" => flags.signing_algs = each().map(str::to_owned).collect(),
+            "oidc-required-claim" => {
+                for pair in each() {
+                    let (claim, value) = pair.split_once('=').ok_or_else(|| {
+                        StartError::Authentication(format!(
+                            "invalid argument {pair:?} for \"--oidc-required-claim\" flag: {pair} must be formatted as key=value"
+                        ))
+                    })?;
+                    flags
+                        .required_claims
+                        .insert(claim.to_owned(), value.to_owned());
+                }
+            }
+            "oidc-ca-file" => flags.ca_file = last.as_deref().map(certificates).transpose()?,
+            other => {
+                return Err(StartError::Authentication(format!(
+                    "unknown flag: --{other}"
+                )));
+            }
+        }
+    }
+    Ok(flags)
+}
+
+fn certificates(path: &str) -> Result<String, StartError> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let why = match error.kind() {
+            std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+            std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+            _ => error.to_string(),
+        };
+        StartError::Authentication(format!("open {path}: {why}"))
+    })
+}

@@ -1,0 +1,267 @@
+//! Bodies in Kubernetes' protobuf form, which kubectl's typed commands send, to JSON.
+//!
+//! The envelope: Kubernetes docs, "Kubernetes API Concepts", section "Kubernetes Protobuf
+//! encoding". The messages: `messages.table`. Answers stay JSON, which every client takes.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use chrono::{DateTime, SecondsFormat};
+use serde_json::{Map, Value, json};
+
+const MAGIC: &[u8] = b"k8s\0";
+
+/// Field number to name and type.
+type Message = HashMap<u64, (&'static str, &'static str)>;
+type Messages = HashMap<&'static str, Message>;
+
+static MESSAGES: LazyLock<Messages> = LazyLock::new(|| {
+    let lines = include_str!("messages.table")
+        .lines()
+        .filter(|line| !line.starts_with('#'));
+    lines.filter_map(message).collect()
+});
+
+fn message(line: &'static str) -> Option<(&'static str, Message)> {
+    let (name, fields) = line.split_once(' ')?;
+    let fields = fields.split(' ').filter_map(|field| {
+        let mut parts = field.splitn(3, ':');
+        Some((parts.next()?.parse().ok()?, (parts.next()?, parts.next()?)))
+    });
+    Some((name, fields.collect()))
+}
+
+/// The object in a body, or why there is none.
+pub(crate) fn decode(body: &[u8]) -> Result<Value, String> {
+    let envelope = body.strip_prefix(MAGIC).ok_or(
+        "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]",
+    )?;
+    let (mut version, mut kind, mut raw) = (String::new(), String::new(), [].as_slice());
+    for field in Fields(envelope) {
+        match field? {
+            (1, Wire::Bytes(meta)) => {
+                for field in Fields(meta) {
+                    match field? {
+                        (1, Wire::Bytes(text)) => version = string(text),
+                        (2, Wire::Bytes(text)) => kind = string(text),
+                        _ => {}
+                    }
+                }
+            }
+            (2, Wire::Bytes(bytes)) => raw = bytes,
+            _ => {}
+        }
+    }
+    if !MESSAGES.contains_key(kind.as_str()) {
+        return Err(format!(
+            "no protobuf form of kind {kind:?} is known here; send JSON"
+        ));
+    }
+    let mut object = object(&kind, raw)?;
+    object.insert("apiVersion".to_owned(), json!(version));
+    object.insert("kind".to_owned(), json!(kind));
+    Ok(Value::Object(object))
+}
+
+fn object(name: &str, bytes: &[u8]) -> Result<Map<String, Value>, String> {
+    let mut object = Map::new();
+    let Some(message) = MESSAGES.get(name) else {
+        return Ok(object);
+    };
+    for field in Fields(bytes) {
+        let (number, wire) = field?;
+        let Some((field, kind)) = message.get(&number) else {
+            continue;
+        };
+        let inner = kind.trim_matches(['[', ']', '{', '}']);
+        if kind.starts_with('[') {
+            let item = value(inner, &wire)?.unwrap_or_else(|| json!(""));
+            let list = object.entry(*field).or_insert_with(|| json!([]));
+            list.as_array_mut()
+                .into_iter()
+                .for_each(|list| list.push(item.clone()));
+        } else if kind.starts_with('{') {
+            let Wire::Bytes(entry) = wire else { continue };
+            let (key, item) = pair(inner, entry)?;
+            let map = object.entry(*field).or_insert_with(|| json!({}));
+            map[key] = item;
+        } else if let Some(value) = value(kind, &wire)? {
+            object.insert((*field).to_owned(), value);
+        }
+    }
+    Ok(object)
+}
+
+/// An entry of a map: field 1 is the key, field 2 the value.
+fn pair(kind: &str, entry: &[u8]) -> Result<(String, Value), String> {
+    let (mut key, mut item) = (String::new(), json!(""));
+    for field in Fields(entry) {
+        match field? {
+            (1, Wire::Bytes(text)) => key = string(text),
+            (2, wire) => item = value(kind, &wire)?.unwrap_or_else(|| json!("")),
+            _ => {}
+        }
+    }
+    // A named list of strings is a plain list in JSON.
+    if kind == "ExtraValue" {
+        item = item["items"].take();
+    }
+    Ok((key, item))
+}
+
+/// A value in its JSON form; `None` for those that JSON leaves out.
+fn value(kind: &str, wire: &Wire<'_>) -> Result<Option<Value>, String> {
+    Ok(match (kind, wire) {
+        ("string", Wire::Bytes(text)) => (!text.is_empty()).then(|| json!(string(text))),
+        ("bytes", Wire::Bytes(bytes)) => Some(json!(BASE64_STANDARD.encode(bytes))),
+        ("bool", Wire::Number(number)) => Some(json!(*number != 0)),
+        ("int", Wire::Number(0)) => None,
+        ("int" | "int!", Wire::Number(number)) => Some(json!(number.cast_signed())),
+        ("Time", Wire::Bytes(bytes)) => time(bytes)?,
+        (name, Wire::Bytes(bytes)) => {
+            let object = object(name, bytes)?;
+            Some(Value::Object(object))
+        }
+        _ => None,
+    })
+}
+
+fn time(bytes: &[u8]) -> Result<Option<Value>, String> {
+    let mut seconds = None;
+    for field in Fields(bytes) {
+        if let (1, Wire::Number(number)) = field? {
+            seconds = Some(number.cast_signed());
+        }
+    }
+    let time = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    Ok(time.map(|time| json!(time.to_rfc3339_opts(SecondsFormat::Secs, true))))
+}
+
+fn string(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A field's content on the wire.
+enum Wire<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+}
+
+/// The fields of a message (protobuf.dev, "Encoding").
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    fn varint(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let (byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, length: u64) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(usize::try_from(length).ok()?)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn field(&mut self) -> Option<(u64, Wire<'a>)> {
+        let key = self.varint()?;
+        let wire = match key & 7 {
+            0 => Wire::Number(self.varint()?),
+            1 => Wire::Bytes(self.take(8)?),
+            2 => {
+                let length = self.varint()?;
+                Wire::Bytes(self.take(length)?)
+            }
+            5 => Wire::Bytes(self.take(4)?),
+            _ => return None,
+        };
+        Some((key >> 3, wire))
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<(u64, Wire<'a>), String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let field = self.field();
+        if field.is_none() {
+            self.0 = &[];
+        }
+        Some(field.ok_or_else(|| "unexpected EOF".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+        [
+            &[number << 3 | 2, u8::try_from(bytes.len()).unwrap()],
+            bytes,
+        ]
+        .concat()
+    }
+
+    fn body(kind: &str, raw: &[u8]) -> Vec<u8> {
+        let meta = [field(1, b"v1"), field(2, kind.as_bytes())].concat();
+        [b"k8s\0".to_vec(), field(1, &meta), field(2, raw)].concat()
+    }
+
+    #[test]
+    fn a_typed_body_reads_as_its_json() {
+        let metadata = [
+            field(1, b"a"),
+            field(3, b""),
+            field(8, b""),
+            vec![7 << 3, 0],
+        ]
+        .concat();
+        let entry = [field(1, b"k"), field(2, b"v")].concat();
+        let raw = [field(1, &metadata), field(2, &entry), vec![4 << 3, 1]].concat();
+        assert_eq!(
+            super::decode(&body("ConfigMap", &raw)).unwrap(),
+            json!({
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "a"},
+                "data": {"k": "v"},
+                "immutable": true,
+            })
+        );
+    }
+
+    #[test]
+    fn lists_keep_their_empty_strings() {
+        let rule = [field(1, b"get"), field(2, b""), field(3, b"pods")].concat();
+        let role = super::decode(&body("Role", &field(2, &rule))).unwrap();
+        let rule = json!({"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]});
+        assert_eq!(role["rules"], json!([rule]));
+    }
+
+    #[test]
+    fn what_is_cut_short_is_refused() {
+        let whole = body("ConfigMap", &field(1, &field(1, b"a")));
+        assert_eq!(
+            super::decode(&whole[..whole.len() - 1]).unwrap_err(),
+            "unexpected EOF"
+        );
+        assert!(
+            super::decode(b"{}")
+                .unwrap_err()
+                .starts_with("provided data does not appear")
+        );
+    }
+}

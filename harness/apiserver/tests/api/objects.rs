@@ -1,0 +1,247 @@
+//! Objects: their life, conflicts, patches, selectors, namespaces.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::{Client, ResourceExt};
+use serde_json::json;
+
+use crate::lab::{Lab, refusal};
+
+fn map(name: &str, value: &str) -> ConfigMap {
+    serde_json::from_value(json!({"metadata": {"name": name}, "data": {"key": value}})).unwrap()
+}
+
+async fn namespace(client: &Client, name: &str) -> Api<ConfigMap> {
+    let namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    namespaces
+        .create(&PostParams::default(), &namespace)
+        .await
+        .unwrap();
+    Api::namespaced(client.clone(), name)
+}
+
+#[tokio::test]
+async fn an_object_can_be_made_read_changed_and_removed() {
+    let lab = Lab::start();
+    let maps = namespace(&lab.admin().await, "dev").await;
+    let made = maps
+        .create(&PostParams::default(), &map("one", "1"))
+        .await
+        .unwrap();
+    assert_eq!(made.namespace().unwrap(), "dev");
+    assert!(made.uid().is_some() && made.creation_timestamp().is_some());
+    let mut read = maps.get("one").await.unwrap();
+    assert_eq!(read, made);
+    read.data
+        .as_mut()
+        .unwrap()
+        .insert("key".to_owned(), "2".to_owned());
+    let changed = maps
+        .replace("one", &PostParams::default(), &read)
+        .await
+        .unwrap();
+    assert_ne!(changed.resource_version(), made.resource_version());
+    // The same content again is no change.
+    let again = maps
+        .replace("one", &PostParams::default(), &changed)
+        .await
+        .unwrap();
+    assert_eq!(again.resource_version(), changed.resource_version());
+    let deleted = maps.delete("one", &DeleteParams::default()).await.unwrap();
+    assert!(deleted.right().unwrap().is_success());
+    assert!(maps.get_opt("one").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn refusals_read_as_the_real_servers() {
+    let lab = Lab::start();
+    let client = lab.admin().await;
+    let maps = namespace(&client, "dev").await;
+    let post = PostParams::default();
+    maps.create(&post, &map("one", "1")).await.unwrap();
+    let mut stale = map("one", "2");
+    stale.metadata.resource_version = Some("1".to_owned());
+    let elsewhere: Api<ConfigMap> = Api::namespaced(client.clone(), "nowhere");
+    let refusals = [
+        refusal(maps.get("two").await),
+        refusal(maps.create(&post, &map("one", "1")).await),
+        refusal(maps.create(&post, &map("A b", "1")).await)
+            .chars()
+            .take(80)
+            .collect(),
+        refusal(maps.replace("one", &post, &stale).await),
+        refusal(maps.replace("two", &post, &map("one", "1")).await),
+        refusal(elsewhere.create(&post, &map("one", "1")).await),
+        refusal(
+            Api::<Namespace>::all(client)
+                .delete("default", &DeleteParams::default())
+                .await,
+        ),
+    ];
+    insta::assert_snapshot!(refusals.join("\n"));
+}
+
+#[tokio::test]
+async fn every_patch_language_is_spoken() {
+    let lab = Lab::start();
+    let maps = namespace(&lab.admin().await, "dev").await;
+    maps.create(&PostParams::default(), &map("one", "1"))
+        .await
+        .unwrap();
+    let params = PatchParams::default();
+    let merge = json!({"data": {"merge": "m", "key": null}});
+    maps.patch("one", &params, &Patch::Merge(&merge))
+        .await
+        .unwrap();
+    let strategic = json!({"metadata": {"labels": {"l": "v"}}, "data": {"strategic": "s"}});
+    maps.patch("one", &params, &Patch::Strategic(&strategic))
+        .await
+        .unwrap();
+    let steps = serde_json::from_value(json!([{"op": "add", "path": "/data/json", "value": "j"}]));
+    maps.patch("one", &params, &Patch::<()>::Json(steps.unwrap()))
+        .await
+        .unwrap();
+    let applied = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"apply": "a"}});
+    let params = PatchParams::apply("test");
+    let changed = maps
+        .patch("one", &params, &Patch::Apply(&applied))
+        .await
+        .unwrap();
+    let keys: Vec<String> = changed.data.clone().unwrap().into_keys().collect();
+    assert_eq!(keys, ["apply", "json", "merge", "strategic"]);
+    assert_eq!(changed.labels()["l"], "v");
+    // What is not there yet is created by apply alone.
+    let made = maps
+        .patch("two", &params, &Patch::Apply(&applied))
+        .await
+        .unwrap();
+    assert_eq!(made.name_any(), "two");
+    let refused = refusal(
+        maps.patch("three", &PatchParams::default(), &Patch::Merge(&merge))
+            .await,
+    );
+    insta::assert_snapshot!(refused, @r#"404 NotFound: configmaps "three" not found"#);
+}
+
+#[tokio::test]
+async fn a_dry_run_changes_nothing_and_a_strict_one_sees_typing_errors() {
+    let lab = Lab::start();
+    let maps = namespace(&lab.admin().await, "dev").await;
+    let dry = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    assert_eq!(
+        maps.create(&dry, &map("one", "1"))
+            .await
+            .unwrap()
+            .name_any(),
+        "one"
+    );
+    assert!(maps.get_opt("one").await.unwrap().is_none());
+    let wrong = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadat": {}, "data": {"a": "b"}});
+    let params = PatchParams::apply("test").validation_strict();
+    let refused = refusal(maps.patch("one", &params, &Patch::Apply(&wrong)).await);
+    assert!(
+        refused.contains(r#"strict decoding error: unknown field "metadat""#),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn lists_can_be_narrowed_and_paged() {
+    let lab = Lab::start();
+    let maps = namespace(&lab.admin().await, "dev").await;
+    for name in ["a", "b", "c"] {
+        let mut one = map(name, "1");
+        one.metadata.labels = Some(BTreeMap::from([("name".to_owned(), name.to_owned())]));
+        maps.create(&PostParams::default(), &one).await.unwrap();
+    }
+    let names = |list: &[ConfigMap]| list.iter().map(ResourceExt::name_any).collect::<Vec<_>>();
+    let some = maps
+        .list(&ListParams::default().labels("name in (a, c)"))
+        .await
+        .unwrap();
+    assert_eq!(names(&some.items), ["a", "c"]);
+    let one = maps
+        .list(&ListParams::default().fields("metadata.name=b"))
+        .await
+        .unwrap();
+    assert_eq!(names(&one.items), ["b"]);
+    let first = maps.list(&ListParams::default().limit(3)).await.unwrap();
+    assert_eq!(names(&first.items), ["a", "b", "c"]);
+    let token = first.metadata.continue_.unwrap();
+    let rest = maps
+        .list(&ListParams::default().limit(3).continue_token(&token))
+        .await
+        .unwrap();
+    assert_eq!(names(&rest.items), ["kube-root-ca.crt"]);
+    assert!(rest.metadata.continue_.is_none());
+    maps.delete_collection(
+        &DeleteParams::default(),
+        &ListParams::default().labels("name"),
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        names(&maps.list(&ListParams::default()).await.unwrap().items),
+        ["kube-root-ca.crt"]
+    );
+}
+
+#[tokio::test]
+async fn a_namespace_comes_with_its_account_and_takes_its_content_along() {
+    let lab = Lab::start();
+    let client = lab.admin().await;
+    let maps = namespace(&client, "dev").await;
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "dev");
+    assert!(accounts.get_opt("default").await.unwrap().is_some());
+    let root = maps.get("kube-root-ca.crt").await.unwrap();
+    assert_eq!(
+        root.data.unwrap()["ca.crt"],
+        lab.authority.certificate_pem()
+    );
+    // Both come back when they are deleted.
+    accounts
+        .delete("default", &DeleteParams::default())
+        .await
+        .unwrap();
+    assert!(accounts.get_opt("default").await.unwrap().is_some());
+
+    let mut held = map("held", "1");
+    held.metadata.finalizers = Some(vec!["example.com/hold".to_owned()]);
+    maps.create(&PostParams::default(), &held).await.unwrap();
+    let namespaces: Api<Namespace> = Api::all(client);
+    namespaces
+        .delete("dev", &DeleteParams::default())
+        .await
+        .unwrap();
+    let phase = namespaces.get("dev").await.unwrap().status.unwrap().phase;
+    assert_eq!(phase.unwrap(), "Terminating");
+    let refused = refusal(maps.create(&PostParams::default(), &map("late", "1")).await);
+    insta::assert_snapshot!(refused, @r#"403 Forbidden: configmaps "late" is forbidden: unable to create new content in namespace dev because it is being terminated"#);
+    let release = json!({"metadata": {"finalizers": null}});
+    maps.patch("held", &PatchParams::default(), &Patch::Merge(&release))
+        .await
+        .unwrap();
+    assert!(namespaces.get_opt("dev").await.unwrap().is_none());
+    assert!(accounts.get_opt("default").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn plain_text_in_a_secret_is_stored_encoded() {
+    let lab = Lab::start();
+    let secrets: Api<Secret> = Api::namespaced(lab.admin().await, "default");
+    let secret = json!({"metadata": {"generateName": "s-"}, "stringData": {"key": "value"}});
+    let secret = serde_json::from_value(secret).unwrap();
+    let made = secrets
+        .create(&PostParams::default(), &secret)
+        .await
+        .unwrap();
+    assert!(made.name_any().len() == 7 && made.string_data.is_none());
+    assert_eq!(made.data.unwrap()["key"].0, b"value");
+    assert_eq!(made.type_.unwrap(), "Opaque");
+}
