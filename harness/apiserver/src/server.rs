@@ -131,6 +131,13 @@ impl ApiServer {
         self.cluster.chain().configuration.ready(at_most).await
     }
 
+    /// Waits until the first attempt to reach each issuer has ended, well or badly; says whether
+    /// that is so after `at_most`.
+    pub async fn issuers_attempted(&self, at_most: Duration) -> bool {
+        let chain = self.cluster.chain();
+        chain.configuration.attempted(at_most).await
+    }
+
     /// Takes over a changed authentication configuration file: when this returns `Ok` the new one
     /// is in force, otherwise the old one still is. Waits up to a minute for the new issuers.
     ///

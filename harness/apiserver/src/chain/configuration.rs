@@ -79,6 +79,11 @@ impl Configuration {
     }
 
     /// Waits until every issuer was reached; the error tells what stands in the way.
+    /// Waits until the first attempt to reach each issuer has ended, well or badly.
+    pub(crate) async fn attempted(&self, at_most: Duration) -> bool {
+        self.issuers.attempted(at_most).await
+    }
+
     pub(crate) async fn ready(&self, at_most: Duration) -> Result<(), String> {
         if self.issuers.ready(at_most).await {
             return Ok(());

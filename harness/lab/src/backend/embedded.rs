@@ -1,5 +1,7 @@
 //! Everything in this process, in Rust: the default, with nothing to install.
 
+use std::time::Duration;
+
 use authlab_apiserver::{ApiServer, Options};
 use authlab_idp::dex::Dex;
 use tokio::sync::Mutex;
@@ -13,6 +15,9 @@ use crate::state::Capability;
 
 /// The version that the embedded API server models.
 const VERSION: &str = "1.36.3";
+
+/// How long an issuer may take to answer, or to fail, for the first time.
+const FIRST_ATTEMPT: Duration = Duration::from_secs(10);
 
 struct Embedded {
     site: Site,
@@ -52,6 +57,8 @@ pub async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> {
         component: "the API server".to_owned(),
         message: error.to_string(),
     })?;
+    // An issuer that cannot be reached is no fault of the lab: scenarios are about such things.
+    server.issuers_attempted(FIRST_ATTEMPT).await;
     Ok(Box::new(Embedded {
         site,
         server,
@@ -82,16 +89,23 @@ fn for_server(wanted: &Authentication) -> authlab_apiserver::Authentication {
 }
 
 impl Embedded {
+    async fn restart(&self, next: authlab_apiserver::Authentication) -> Result<(), String> {
+        self.server
+            .restart(next)
+            .map_err(|error| error.to_string())?;
+        self.server.issuers_attempted(FIRST_ATTEMPT).await;
+        Ok(())
+    }
+
     async fn change(&self, wanted: &Configure) -> Result<Response, LabError> {
         let next = self.site.authentication(&wanted.authentication)?;
         let mut current = self.current.lock().await;
         let file_only = current.flags.is_empty() && next.flags.is_empty();
         let outcome = match (&next.config, &current.config) {
             (Some(text), Some(_)) if wanted.by == By::Auto && file_only => {
-                let _ = text;
-                Err(String::from("reload"))
+                self.server.reload(&text.text).await
             }
-            _ => Err(String::from("restart")),
+            _ => self.restart(for_server(&next)).await,
         };
         Ok(match outcome {
             Ok(()) => {
