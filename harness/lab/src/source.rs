@@ -164,7 +164,11 @@ impl Source {
 
     fn span(&self, location: Location) -> SourceSpan {
         let span = location.span();
-        let offset = span.byte_offset().map_or(0, to_usize);
+        let offset = match span.byte_offset() {
+            Some(offset) => to_usize(offset),
+            // The scanner's own errors know line and column only.
+            None => self.offset(location),
+        };
         let len = span.byte_len().map_or(0, to_usize);
         // An empty span underlines nothing: widen it to the word that stands there.
         let rest = self.text.get(offset..).unwrap_or("");
@@ -172,6 +176,20 @@ impl Source {
             .find(|c: char| c.is_whitespace() || c == ':')
             .unwrap_or(rest.len());
         (offset, len.max(word)).into()
+    }
+
+    /// The byte at which a line and column (both from 1, in characters) lie.
+    fn offset(&self, location: Location) -> usize {
+        let line = to_usize(location.line().saturating_sub(1));
+        let column = to_usize(location.column().saturating_sub(1));
+        let before: usize = self
+            .text
+            .split_inclusive('\n')
+            .take(line)
+            .map(str::len)
+            .sum();
+        let rest = self.text.get(before..).unwrap_or("");
+        before + rest.chars().take(column).map(char::len_utf8).sum::<usize>()
     }
 
     fn refuse(&self, error: &YamlError) -> SourceError {
@@ -283,8 +301,14 @@ fn plain(error: &std::io::Error) -> String {
     }
 }
 
+/// The first line, without the place that the YAML reader adds: it is shown beside the text.
 fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+    let line = text.lines().next().unwrap_or_default();
+    let message = match line.rfind(" at line ") {
+        Some(at) if line[at..].contains(", column ") => &line[..at],
+        _ => line,
+    };
+    message.to_owned()
 }
 
 fn to_usize(n: u64) -> usize {
