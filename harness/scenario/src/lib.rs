@@ -1,1 +1,34 @@
 //! Scenarios: format, verbs, runner and reports.
+//!
+//! A scenario file is loaded into a [`Case`], [`run`] against the state file of a running lab, and
+//! gives a [`report::ScenarioReport`]. The runner sees only the state file and the control socket.
+
+mod aggregated;
+mod api;
+mod barrier;
+mod check;
+mod context;
+mod credential;
+pub mod diff;
+mod fault;
+mod flow;
+mod format;
+mod lint;
+mod listing;
+mod load;
+mod lock;
+mod nearest;
+mod oauth;
+mod objects;
+mod observe;
+mod reason;
+pub mod report;
+mod reproduce;
+mod runner;
+mod seen;
+pub mod suite;
+mod verbs;
+
+pub use listing::{Case, cases, list};
+pub use load::Scenario;
+pub use runner::{Event, Sink, run};

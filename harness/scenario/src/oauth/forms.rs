@@ -1,0 +1,148 @@
+//! Reading a login page as a browser would: its forms, and what it says when it refuses.
+
+use scraper::{ElementRef, Html, Selector};
+
+/// A form of a page, filled with what the page itself gives.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Form {
+    /// Where it goes, relative to the page; the page itself when absent.
+    pub action: Option<String>,
+    /// Whether it is sent with POST.
+    pub post: bool,
+    /// Names and values that the page gives: hidden fields, checked boxes, the button pressed.
+    pub given: Vec<(String, String)>,
+    /// The field for the user name.
+    pub login: Option<String>,
+    /// The field for the password.
+    pub password: Option<String>,
+    /// Whether pressing its button says no.
+    refuses: bool,
+}
+
+/// What a page wants next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Page {
+    /// A user name and a password.
+    Login(Form),
+    /// A yes.
+    Approval(Form),
+    /// Nothing that can be filled in; the text is what the page says.
+    Text(String),
+}
+
+/// Reads a page.
+pub(super) fn read(html: &str) -> Page {
+    let page = Html::parse_document(html);
+    let forms: Vec<Form> = page.select(&selector("form")).map(form).collect();
+    let mut approval = None;
+    for form in forms {
+        if form.password.is_some() {
+            return Page::Login(form);
+        }
+        if !form.refuses && approval.is_none() {
+            approval = Some(form);
+        }
+    }
+    match approval {
+        Some(form) => Page::Approval(form),
+        None => Page::Text(text(page.root_element())),
+    }
+}
+
+/// What a page says about a login that it refused: the text of whatever is marked as an error.
+pub(super) fn complaint(html: &str) -> String {
+    let page = Html::parse_document(html);
+    let marked = selector("[id*=error], [class*=error], [role=alert]");
+    page.select(&marked)
+        .map(text)
+        .find(|text| !text.is_empty())
+        .unwrap_or_else(|| text(page.root_element()))
+}
+
+fn selector(css: &str) -> Selector {
+    Selector::parse(css).expect("a constant selector parses")
+}
+
+fn form(form: ElementRef<'_>) -> Form {
+    let mut out = Form {
+        action: form
+            .attr("action")
+            .filter(|action| !action.is_empty())
+            .map(str::to_owned),
+        post: form
+            .attr("method")
+            .is_some_and(|method| method.eq_ignore_ascii_case("post")),
+        ..Form::default()
+    };
+    let mut button = None;
+    for field in form.select(&selector("input, button, select, textarea")) {
+        let kind = match (field.value().name(), field.attr("type")) {
+            ("button", kind) => kind.unwrap_or("submit"),
+            (_, kind) => kind.unwrap_or("text"),
+        };
+        let name = field.attr("name").unwrap_or_default().to_owned();
+        let value = field.attr("value").unwrap_or_default().to_owned();
+        match kind {
+            "submit" | "image" => {
+                let words = format!("{value} {}", text(field));
+                // The first button that says yes is pressed.
+                if says_no(&words) {
+                    out.refuses |= button.is_none();
+                } else if button.is_none() {
+                    out.refuses = false;
+                    button = Some((name, value));
+                }
+            }
+            "button" | "reset" | "file" => {}
+            _ if name.is_empty() => {}
+            "password" => out.password = Some(name),
+            "hidden" => {
+                out.refuses |= says_no(&value);
+                out.given.push((name, value));
+            }
+            "checkbox" | "radio" => {
+                if field.attr("checked").is_some() {
+                    let value = if value.is_empty() {
+                        "on".to_owned()
+                    } else {
+                        value
+                    };
+                    out.given.push((name, value));
+                }
+            }
+            "text" | "email" | "tel" if out.login.is_none() => out.login = Some(name),
+            _ => out.given.push((name, value)),
+        }
+    }
+    out.given
+        .extend(button.filter(|(name, _)| !name.is_empty()));
+    out
+}
+
+/// Whether the words on a button, or in the field that it sends, refuse.
+fn says_no(words: &str) -> bool {
+    words.split(|c: char| !c.is_alphanumeric()).any(|word| {
+        let word = word.to_lowercase();
+        [
+            "no", "cancel", "deny", "denied", "reject", "rejected", "decline",
+        ]
+        .contains(&word.as_str())
+    })
+}
+
+/// The words that a reader sees, on one line.
+fn text(element: ElementRef<'_>) -> String {
+    let body = element.select(&selector("body")).next().unwrap_or(element);
+    let hidden = |node: ElementRef<'_>| matches!(node.value().name(), "script" | "style");
+    let mut words = Vec::new();
+    for node in body.descendants() {
+        let Some(text) = node.value().as_text() else {
+            continue;
+        };
+        if node.ancestors().filter_map(ElementRef::wrap).any(hidden) {
+            continue;
+        }
+        words.extend(text.split_whitespace());
+    }
+    words.join(" ")
+}

@@ -1,0 +1,100 @@
+//! Pages as real providers write them, by their shape.
+
+use super::forms::{Page, complaint, read};
+
+const LOGIN: &str = r#"<html><head><title>dex</title></head><body>
+  <form method="post" action="/dex/auth/local/login?back=&amp;state=abc">
+    <label for="login">Email Address</label>
+    <input required id="login" name="login" type="text" placeholder="email address" autofocus/>
+    <input required id="password" name="password" type="password"/>
+    COMPLAINT
+    <input type="checkbox" name="remember_me"/>
+    <button id="submit-login" type="submit">Login</button>
+  </form>
+  <a href="/dex/auth">Select another login method.</a>
+  <script>document.querySelector('form').onsubmit = function() {};</script>
+</body></html>"#;
+
+#[test]
+fn a_login_form_is_known_by_its_password_field() {
+    let Page::Login(form) = read(LOGIN) else {
+        panic!("no login form");
+    };
+    assert_eq!(
+        form.action.as_deref(),
+        Some("/dex/auth/local/login?back=&state=abc")
+    );
+    assert!(form.post);
+    assert_eq!(form.login.as_deref(), Some("login"));
+    assert_eq!(form.password.as_deref(), Some("password"));
+    assert!(
+        form.given.is_empty(),
+        "an unchecked box is not sent: {form:?}"
+    );
+}
+
+#[test]
+fn other_field_names_and_hidden_fields_are_taken_from_the_form() {
+    let page = r#"<form id="kc-form-login" action="https://kc/login" method="POST">
+        <input name="username" type="email"><input name="password" type="password">
+        <input type="hidden" name="credentialId" value="7"/>
+        <input type="checkbox" name="rememberMe" checked>
+        <input name="login" type="submit" value="Sign In"/></form>"#;
+    let Page::Login(form) = read(page) else {
+        panic!("no login form");
+    };
+    assert_eq!(form.login.as_deref(), Some("username"));
+    let given = [
+        ("credentialId", "7"),
+        ("rememberMe", "on"),
+        ("login", "Sign In"),
+    ];
+    let given: Vec<_> = given.map(|(n, v)| (n.to_owned(), v.to_owned())).into();
+    assert_eq!(form.given, given);
+}
+
+#[test]
+fn the_form_that_grants_is_chosen_wherever_it_stands() {
+    let form = |value: &str, words: &str| {
+        format!(
+            r#"<form method="post"><input type="hidden" name="req" value="r1"/>
+            <input type="hidden" name="approval" value="{value}"><button type="submit">
+            <span>{words}</span></button></form>"#
+        )
+    };
+    let (yes, no) = (form("approve", "Grant Access"), form("rejected", "Cancel"));
+    for page in [format!("{yes}{no}"), format!("{no}{yes}")] {
+        let Page::Approval(form) = read(&page) else {
+            panic!("no approval form");
+        };
+        assert!(
+            form.given
+                .contains(&("approval".to_owned(), "approve".to_owned()))
+        );
+        assert_eq!(form.action, None);
+    }
+    // One form, two buttons.
+    let page = r#"<form method="post"><input type="submit" name="deny" value="No"/>
+        <button name="approval" value="approve">Yes</button></form>"#;
+    let Page::Approval(form) = read(page) else {
+        panic!("no approval form");
+    };
+    assert_eq!(form.given, [("approval".to_owned(), "approve".to_owned())]);
+}
+
+#[test]
+fn a_refusal_is_read_from_the_page() {
+    let page = LOGIN.replace(
+        "COMPLAINT",
+        r#"<div id="login-error" class="dex-error-box">
+        Invalid Email Address and password.
+      </div>"#,
+    );
+    assert_eq!(complaint(&page), "Invalid Email Address and password.");
+    let page =
+        "<body><h2>Bad Request</h2><p>Unregistered redirect_uri.</p><script>x</script></body>";
+    assert_eq!(
+        read(page),
+        Page::Text("Bad Request Unregistered redirect_uri.".to_owned())
+    );
+}

@@ -1,0 +1,175 @@
+//! Making what was seen fit to be kept: secrets out, and for comparison this lab's own values back
+//! to their placeholders.
+
+use std::sync::LazyLock;
+
+use authlab_lab::render::Values;
+use regex::Regex;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use crate::report::StepReport;
+
+/// Stands where a secret stood.
+const REDACTED: &str = "[redacted]";
+
+/// Knows every secret of a scenario and removes it from texts: the last line of defence behind
+/// types that cannot be printed.
+#[derive(Debug, Default)]
+pub(crate) struct Redactor {
+    secrets: Vec<SecretString>,
+}
+
+impl Redactor {
+    /// A secret that must appear nowhere. Texts of fewer than 6 characters are too common to be
+    /// told apart from others.
+    pub fn learn(&mut self, secret: &SecretString) {
+        let text = secret.expose_secret();
+        if text.len() < 6
+            || self
+                .secrets
+                .iter()
+                .any(|known| known.expose_secret() == text)
+        {
+            return;
+        }
+        self.secrets.push(secret.clone());
+        // A token within another one must not leave the longer one's rest behind.
+        self.secrets
+            .sort_by_key(|known| std::cmp::Reverse(known.expose_secret().len()));
+    }
+
+    /// `text` without secrets.
+    pub fn clean(&self, text: &mut String) {
+        for secret in &self.secrets {
+            if text.contains(secret.expose_secret()) {
+                *text = text.replace(secret.expose_secret(), REDACTED);
+            }
+        }
+    }
+
+    /// A report without secrets.
+    pub fn clean_step(&self, step: &mut StepReport) {
+        self.clean(&mut step.summary);
+        for row in &mut step.rows {
+            self.clean(&mut row.what);
+            self.clean(&mut row.expected);
+            self.clean(&mut row.seen);
+        }
+        let texts = [
+            &mut step.reason,
+            &mut step.nearest,
+            &mut step.detail,
+            &mut step.reproduce,
+            &mut step.fault,
+        ];
+        for text in texts.into_iter().flatten() {
+            self.clean(text);
+        }
+        each_text(&mut step.seen, &|text| self.clean(text));
+    }
+}
+
+fn each_text(value: &mut Value, change: &impl Fn(&mut String)) {
+    match value {
+        Value::String(text) => change(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| each_text(item, change)),
+        Value::Object(map) => {
+            for (mut key, mut item) in std::mem::take(map) {
+                change(&mut key);
+                each_text(&mut item, change);
+                map.insert(key, item);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Random ids, times, and hashes of credentials, which differ from run to run.
+static VOLATILE: LazyLock<[(Regex, &str); 3]> = LazyLock::new(|| {
+    let regex = |pattern| Regex::new(pattern).expect("a constant pattern compiles");
+    [
+        (
+            regex(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+            "<uuid>",
+        ),
+        (
+            regex(
+                r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d| [+-]\d{4} [A-Z]{3,4}| [+-]\d{4} [+-]\d{2,4})?( m=[+-][\d.]+)?",
+            ),
+            "<time>",
+        ),
+        (regex(r"\b(JTI|X509SHA256)=\S+"), "$1=<id>"),
+    ]
+});
+
+/// `data` as it would be in any lab: this lab's addresses and files by their placeholders, volatile
+/// parts blanked.
+pub(crate) fn portable(mut data: Value, values: &Values) -> Value {
+    let mut known: Vec<(&String, &String)> = values
+        .iter()
+        .filter(|(_, value)| value.len() >= 6)
+        .collect();
+    known.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+    each_text(&mut data, &|text| {
+        for (name, value) in &known {
+            if text.contains(value.as_str()) {
+                *text = text.replace(value.as_str(), &format!("${{{name}}}"));
+            }
+        }
+        for (pattern, blank) in VOLATILE.iter() {
+            if pattern.is_match(text) {
+                *text = pattern.replace_all(text, *blank).into_owned();
+            }
+        }
+    });
+    data
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_lab_is_not_to_be_seen_in_what_is_compared() {
+        let values = Values::from([
+            (
+                "lab.apiserver.url".to_owned(),
+                "https://127.0.0.1:4".to_owned(),
+            ),
+            (
+                "lab.idp.dex.issuer".to_owned(),
+                "https://127.0.0.1:45/dex".to_owned(),
+            ),
+        ]);
+        let data = json!({
+            "username": "https://127.0.0.1:45/dex#jane",
+            "extra": {"authentication.kubernetes.io/credential-id": ["JTI=abc-def"]},
+            "error": "token is expired (Token Expiry: 2026-01-02 03:04:05 +0000 UTC)",
+            "uid": "0d3b2f4e-0000-4000-8000-123456789abc",
+        });
+        insta::assert_json_snapshot!(portable(data, &values), @r#"
+        {
+          "error": "token is expired (Token Expiry: <time>)",
+          "extra": {
+            "authentication.kubernetes.io/credential-id": [
+              "JTI=<id>"
+            ]
+          },
+          "uid": "<uuid>",
+          "username": "${lab.idp.dex.issuer}#jane"
+        }
+        "#);
+    }
+
+    #[test]
+    fn secrets_are_removed_wherever_they_stand() {
+        let mut redactor = Redactor::default();
+        redactor.learn(&"s3cret-token".into());
+        redactor.learn(&"s3cret-token.longer".into());
+        let mut text = "a s3cret-token.longer b s3cret-token c".to_owned();
+        redactor.clean(&mut text);
+        assert_eq!(text, "a [redacted] b [redacted] c");
+    }
+}

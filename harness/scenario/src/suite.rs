@@ -1,0 +1,227 @@
+//! A run of many scenarios: labs are started for them, shared where starting is slow, and ended.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use authlab_lab::checkout::Checkout;
+use authlab_lab::host::Host;
+use authlab_lab::lifecycle;
+use authlab_lab::plan::Plan;
+use authlab_lab::state::{BackendKind, Capability, STATE_FILE};
+use futures_util::StreamExt as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::listing::Case;
+use crate::report::{Report, ScenarioReport};
+use crate::runner::{Event, Sink, run};
+
+/// How a suite is run.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Where the labs run.
+    pub backend: BackendKind,
+    /// How many labs may run at once.
+    pub jobs: usize,
+    /// Leave the labs running afterwards, in the background.
+    pub keep: bool,
+}
+
+/// What a lab on `backend` can do, and its Kubernetes version: what listing may know without a lab.
+#[must_use]
+pub fn offers(backend: BackendKind) -> (&'static [Capability], &'static str) {
+    match backend {
+        BackendKind::Embedded | BackendKind::Process => (
+            &[
+                Capability::Configure,
+                Capability::ClientCertificate,
+                Capability::AuditLog,
+            ],
+            "1.36.3",
+        ),
+    }
+}
+
+/// Scenarios that one lab serves, one after the other; `indices` are places in the list of cases.
+struct Group {
+    plan: Plan,
+    indices: Vec<usize>,
+}
+
+/// Runs every case and reports in the order of `cases`. A lab that does not come up breaks its
+/// scenarios, no others. When `cancel` is cancelled what has not run is reported as such.
+pub async fn all(
+    checkout: &Checkout,
+    cases: &[Case],
+    options: Options,
+    sink: &dyn Sink,
+    cancel: &CancellationToken,
+) -> Report {
+    let start = Instant::now();
+    let mut done: BTreeMap<usize, ScenarioReport> = BTreeMap::new();
+    let groups = groups(cases, options.backend, sink, &mut done);
+    let finished: Vec<_> = futures_util::stream::iter(groups)
+        .map(|group| serve(checkout, cases, group, options, sink, cancel))
+        .buffer_unordered(options.jobs.max(1))
+        .collect()
+        .await;
+    done.extend(finished.into_iter().flatten());
+    Report {
+        backend: options.backend.name().to_owned(),
+        interrupted: cancel.is_cancelled(),
+        milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+        scenarios: done.into_values().collect(),
+    }
+}
+
+/// Scenarios with the same lab and the same start share a lab where starting one takes seconds.
+/// Files that cannot be used are reported at once.
+fn groups(
+    cases: &[Case],
+    backend: BackendKind,
+    sink: &dyn Sink,
+    done: &mut BTreeMap<usize, ScenarioReport>,
+) -> Vec<Group> {
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    for (index, case) in cases.iter().enumerate() {
+        let plan = match case.scenario() {
+            Ok(scenario) => scenario.plan(case.lab()).map_err(|error| error.to_string()),
+            Err(_) => Err(String::new()),
+        };
+        match plan {
+            Ok(plan) => {
+                let key = match backend {
+                    BackendKind::Embedded => index.to_string(),
+                    BackendKind::Process => plan.identity(),
+                };
+                let group = groups.entry(key).or_insert(Group {
+                    plan,
+                    indices: Vec::new(),
+                });
+                group.indices.push(index);
+            }
+            Err(fault) => {
+                let mut report = case.report();
+                if report.fault.is_none() {
+                    report = report.broken(fault);
+                }
+                sink.event(&Event::Done { report: &report });
+                done.insert(index, report);
+            }
+        }
+    }
+    let mut groups: Vec<Group> = groups.into_values().collect();
+    // The longest first, so that the last lab does not run alone for long.
+    groups.sort_by_key(|group| std::cmp::Reverse(group.indices.len()));
+    groups
+}
+
+async fn serve(
+    checkout: &Checkout,
+    cases: &[Case],
+    group: Group,
+    options: Options,
+    sink: &dyn Sink,
+    cancel: &CancellationToken,
+) -> Vec<(usize, ScenarioReport)> {
+    let each = |end: &dyn Fn(ScenarioReport) -> ScenarioReport| -> Vec<_> {
+        group
+            .indices
+            .iter()
+            .map(|&index| {
+                let report = end(cases[index].report());
+                sink.event(&Event::Done { report: &report });
+                (index, report)
+            })
+            .collect()
+    };
+    let not_reached = |mut report: ScenarioReport| {
+        report.interrupted = true;
+        report
+    };
+    if cancel.is_cancelled() {
+        return each(&not_reached);
+    }
+    let lab = tokio::select! {
+        lab = Lab::start(checkout, &group, options, cancel) => lab,
+        () = cancel.cancelled() => return each(&not_reached),
+    };
+    let lab = match lab {
+        Ok(lab) => lab,
+        Err(fault) => return each(&|report| report.broken(fault.clone())),
+    };
+    let mut reports = Vec::new();
+    for &index in &group.indices {
+        let report = lab.run(&cases[index], sink, cancel).await;
+        reports.push((index, report));
+    }
+    lab.end().await;
+    reports
+}
+
+/// A lab of this process, or one that stays when this process has ended.
+enum Lab {
+    Here(Box<Host>),
+    Kept(std::path::PathBuf),
+}
+
+impl Lab {
+    async fn start(
+        checkout: &Checkout,
+        group: &Group,
+        options: Options,
+        cancel: &CancellationToken,
+    ) -> Result<Self, String> {
+        let plan = &group.plan;
+        let backend = options.backend;
+        if options.keep {
+            let id = format!("{}-{}-{}", plan.lab, backend.name(), plan.identity());
+            return lifecycle::up(checkout, backend, plan, &id, cancel.cancelled())
+                .await
+                .map(|state| Self::Kept(state.folder().join(STATE_FILE)))
+                .map_err(|error| error.to_string());
+        }
+        // Several suites may run in one process: every test is one.
+        static LABS: AtomicUsize = AtomicUsize::new(0);
+        let number = LABS.fetch_add(1, Ordering::Relaxed);
+        let id = format!(
+            "{}-{}-{}-{number}",
+            plan.lab,
+            backend.name(),
+            std::process::id()
+        );
+        match Host::start(checkout, backend, plan.clone(), &id).await {
+            Ok(host) => Ok(Self::Here(Box::new(host))),
+            Err(error) => Err(crate::listing::describe(&error)),
+        }
+    }
+
+    async fn run(
+        &self,
+        case: &Case,
+        sink: &dyn Sink,
+        cancel: &CancellationToken,
+    ) -> ScenarioReport {
+        let host = match self {
+            Self::Kept(state) => return run(case, state, sink, cancel).await,
+            Self::Here(host) => host,
+        };
+        let state = host.folder().join(STATE_FILE);
+        tokio::select! {
+            report = run(case, Path::new(&state), sink, cancel) => report,
+            over = host.over() => {
+                let why = over.map_or_else(|| "somebody ended the lab".to_owned(), |e| e.to_string());
+                let report = case.report().broken(why);
+                sink.event(&Event::Done { report: &report });
+                report
+            }
+        }
+    }
+
+    async fn end(self) {
+        if let Self::Here(host) = self {
+            host.stop().await;
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! `apply`: writes Kubernetes objects.
+
+use std::path::PathBuf;
+
+use authlab_lab::plan::fixture;
+use authlab_lab::source::SourceError;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use serde_saphyr::Spanned;
+
+use super::denial::Denial;
+use super::{Loading, Stance, Task, Verb};
+use crate::aggregated;
+use crate::context::Context;
+use crate::credential::ADMIN;
+use crate::fault::Fault;
+use crate::format::Word;
+use crate::objects::{RBAC, Written, manifest};
+use crate::reason::parse;
+use crate::reproduce;
+use crate::seen::Seen;
+
+/// Creates or replaces the objects of a manifest, in order, and waits until they are in force:
+/// aggregated cluster roles filled, RBAC known to the authorizer. The manifest is read as kubectl
+/// reads it (YAML 1.1, several documents). Objects without a namespace go to the scenario's own,
+/// `${lab.namespace}`. What was written is removed, and what was replaced put back, at the end.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Apply {
+    /// The manifest, a path below `fixtures/`.
+    manifest: Spanned<PathBuf>,
+    /// Who writes; the lab's administrator when left out.
+    #[serde(default, rename = "as")]
+    as_: Option<Spanned<String>>,
+    /// What must happen; `applied` when left out.
+    #[serde(default)]
+    expect: Option<Word<Expect>>,
+}
+
+/// The answer to a manifest.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Expect {
+    /// Every object is stored.
+    Applied {},
+    /// An object is refused because of who writes it (403).
+    Forbidden(Denial),
+    /// An object is refused because of what it is (400 or 422).
+    Invalid(Denial),
+}
+
+impl Apply {
+    fn word(&self) -> &'static str {
+        match self.expect.as_deref() {
+            None | Some(Expect::Applied {}) => "applied",
+            Some(Expect::Forbidden(_)) => "forbidden",
+            Some(Expect::Invalid(_)) => "invalid",
+        }
+    }
+}
+
+impl Verb for Apply {
+    fn summary(&self) -> String {
+        match &self.as_ {
+            Some(as_) => format!("{} as {}", self.manifest.value.display(), as_.value),
+            None => self.manifest.value.display().to_string(),
+        }
+    }
+
+    fn uses(&self) -> Vec<&Spanned<String>> {
+        self.as_.iter().collect()
+    }
+
+    fn stance(&self) -> Stance {
+        match self.word() {
+            "applied" => Stance::Success,
+            "forbidden" => Stance::Denial,
+            _ => Stance::Neutral,
+        }
+    }
+
+    fn needs_namespace(&self) -> bool {
+        true
+    }
+
+    fn needs_lab_alone(&self, loading: &Loading<'_>) -> bool {
+        manifest::reaches_others(loading.root, &self.manifest.value).unwrap_or(true)
+    }
+
+    fn check(&self, loading: &Loading<'_>) -> Result<(), SourceError> {
+        fixture(loading.root, &self.manifest.value)
+            .map(drop)
+            .map_err(|error| {
+                let placed =
+                    loading
+                        .source
+                        .error(self.manifest.referenced, error.to_string(), "named here");
+                placed.or_help(error.help_text().unwrap_or("paths are below `fixtures/`"))
+            })
+    }
+
+    fn reproduce(&self, context: &Context<'_>) -> Option<String> {
+        let name = self.as_.as_ref().map_or(ADMIN, |as_| as_.value.as_str());
+        let credential = context.credential(name).ok()?;
+        Some(format!(
+            "cargo xtask render {} | {} apply -n {} -f -",
+            self.manifest.value.display(),
+            reproduce::kubectl(context.state, credential),
+            context.namespace
+        ))
+    }
+
+    fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {
+        Box::pin(async move {
+            let objects = manifest::read(context.root, &self.manifest.value, &context.values)?;
+            let name = self.as_.as_ref().map_or(ADMIN, |as_| as_.value.as_str());
+            let credential = context.credential(name)?.clone();
+            let mut refused = None;
+            for object in &objects {
+                let written = context
+                    .traces
+                    .write(&context.api, &credential, object, &context.namespace)
+                    .await?;
+                if let Written::Refused(answer) = written {
+                    refused = Some((object, answer));
+                    break;
+                }
+            }
+            in_force(context, &objects).await?;
+            let Some((object, answer)) = refused else {
+                let mut seen = Seen::new(json!({ "applied": objects.len() }));
+                seen.row("verdict", self.word(), "applied", self.word() == "applied");
+                return Ok(seen);
+            };
+            let word = match answer.status {
+                403 => "forbidden",
+                400 | 422 => "invalid",
+                401 => "unauthorized",
+                _ => return Err(answer.fault()),
+            };
+            let words = answer.message();
+            let mut seen = Seen::new(json!({
+                word: { "object": title(object), "message": words, "because": parse(&words).data() },
+            }));
+            seen.row("verdict", self.word(), word, self.word() == word);
+            match self.expect.as_deref() {
+                Some(Expect::Forbidden(denial) | Expect::Invalid(denial))
+                    if self.word() == word =>
+                {
+                    denial.compare(&words, &mut seen);
+                }
+                _ => seen.because(format!("{}: {words}", title(object))),
+            }
+            Ok(seen)
+        })
+    }
+}
+
+fn title(object: &Value) -> String {
+    let text = |field: &Value| field.as_str().unwrap_or("?").to_owned();
+    format!(
+        "{} {}",
+        text(&object["kind"]),
+        text(&object["metadata"]["name"])
+    )
+}
+
+/// Waits on what a real server does behind a write of RBAC objects.
+async fn in_force(context: &mut Context<'_>, objects: &[Value]) -> Result<(), Fault> {
+    let rbac = |kind: &str| {
+        objects.iter().any(|object| {
+            let version = object["apiVersion"].as_str().unwrap_or_default();
+            version.starts_with(RBAC) && (kind.is_empty() || object["kind"] == kind)
+        })
+    };
+    if rbac("ClusterRole") {
+        aggregated::filled(&context.api).await?;
+    }
+    if rbac("")
+        && let Some(barrier) = &mut context.traces.barrier
+    {
+        barrier.pass(&context.api).await?;
+    }
+    Ok(())
+}

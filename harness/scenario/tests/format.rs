@@ -1,0 +1,159 @@
+//! The format refuses what it does not know, with its place, and never panics.
+
+use std::path::Path;
+
+use authlab_lab::source::Source;
+use authlab_scenario::Scenario;
+use proptest::prelude::*;
+
+/// A checkout with one lab.
+#[expect(clippy::unwrap_used, reason = "a helper of tests")]
+fn root() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = root.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "fixtures/labs/dex.yaml",
+        "description: a lab\n\
+         identityProviders:\n  \
+           dex:\n    kind: dex\n    config: dex/config.yaml\n    \
+             users: { jane: { login: jane@example.com, password: secret-password } }\n\
+           \x20 forge: { kind: forge }\n",
+    );
+    write("fixtures/dex/config.yaml", "issuer: x\n");
+    write(
+        "fixtures/manifests/dev-team.yaml",
+        "kind: Namespace\nmetadata: { name: dev }\n",
+    );
+    write(
+        "fixtures/kubernetes/other-audience.yaml",
+        "kind: AuthenticationConfiguration\n",
+    );
+    root
+}
+
+fn load(root: &Path, text: &str) -> Result<Scenario, authlab_lab::source::SourceError> {
+    Scenario::parse(root, Source::new("scenarios/x.yaml", text))
+}
+
+/// One line for each verb, all of its keys used.
+const EVERY_VERB: &str = r#"
+name: every verb with every key
+lab: [dex]
+requires: [configure, clientCertificate, auditLog]
+kubernetes: ">=1.35"
+steps:
+  - apply: { manifest: manifests/dev-team.yaml, expect: applied }
+  - login: { idp: dex, grant: password, user: jane, scopes: [openid], token: id, as: jane, check: "seen.claims.sub != ''" }
+  - login: { idp: dex, grant: authorization_code, user: jane, client: { id: kube }, as: browser }
+  - login: { idp: dex, grant: refresh_token, from: jane, as: jane }
+  - login: { idp: dex, grant: password, user: jane, password: wrong, expect: { refused: { error: access_denied, description: { contains: Invalid } } } }
+  - token: { issuer: forge, claims: { sub: ada, n: [1, true] }, header: { kid: null }, algorithm: ES384, key: unpublished, expires: -5, tamper: payload, as: ada }
+  - serviceAccountToken: { name: robot, namespace: dev, audiences: [a], expirationSeconds: 600, as: robot }
+  - clientCertificate: { user: eve, groups: [a], as: eve }
+  - whoami: { as: jane, impersonate: { user: x, groups: [g], uid: u, extra: { k: [v] } }, expect: { username: x, uid: u, groups: { contains: [g], lacks: [h], exactly: [g] }, extra: { k: [v] } }, check: ["size(seen.groups) > 0"] }
+  - whoami: { as: ada, expect: { unauthorized: { because: signature, message: { contains: [a, b] } } } }
+  - whoami: { as: ada, expect: { forbidden: { because: { forbidden: { verb: impersonate } } } } }
+  - review: { as: robot, audiences: [a], expect: { authenticated: { username: robot } }, check: "seen.authenticated" }
+  - review: { as: ada, expect: { unauthenticated: { because: { audience: { got: [a], want: [b] } } } } }
+  - can: { as: jane, verb: create, resource: deployments.apps, subresource: scale, name: web, namespace: dev, expect: allowed }
+  - can: { user: bob, groups: [a], verb: get, path: /metrics, expect: { denied: { because: none } } }
+  - access:
+      namespace: dev
+      expect: |
+        # a comment
+        can                     jane  admin
+        get pods                yes   yes
+        get pods/log web -A     no    yes
+        get /metrics            no    yes
+  - request: { as: jane, method: POST, path: /api, body: { a: 1 }, headers: { x: y }, impersonate: { user: z }, expect: { status: 403, body: { is: a }, message: { contains: b }, json: { /code: 403 } }, check: "seen.status == 403" }
+  - request: { path: /livez, expect: { status: 200 } }
+  - configure: { authentication: kubernetes/other-audience.yaml, flags: { oidc-client-id: kube, oidc-required-claim: [a=b, c=d] }, by: restart, expect: { refused: { message: { is: no } } } }
+"#;
+
+const DESIGN: &str = r#"
+name: a Dex group becomes a Kubernetes group
+lab: dex
+steps:
+  - apply: { manifest: manifests/dev-team.yaml }
+  - login: { idp: dex, grant: password, user: jane, as: jane }
+  - whoami: { as: jane, expect: { username: "dex:jane@example.com", groups: { contains: ["dex:dev"] } } }
+  - can: { as: jane, verb: create, resource: pods, namespace: dev, expect: allowed }
+  - can: { as: jane, verb: delete, resource: nodes, expect: denied }
+  - configure: { authentication: kubernetes/other-audience.yaml }
+  - whoami: { as: jane, expect: { unauthorized: { because: { audience: { got: [kube], want: [other] } } } } }
+"#;
+
+#[test]
+fn the_examples_load() {
+    let root = root();
+    for text in [DESIGN, EVERY_VERB] {
+        let loaded = load(root.path(), text);
+        assert!(
+            loaded.is_ok(),
+            "{:?}",
+            loaded.map(|_| ()).map_err(miette::Report::new)
+        );
+    }
+}
+
+#[test]
+fn only_a_leading_configure_that_comes_into_force_is_the_labs() {
+    let root = root();
+    let leading = |steps: &str| {
+        let text = format!("name: x\nlab: dex\nsteps:\n{steps}");
+        load(root.path(), &text).unwrap().leading().is_some()
+    };
+    let request = "  - request: { path: /livez, expect: { status: 200 } }\n";
+    let configure = "  - configure: { authentication: kubernetes/other-audience.yaml }\n";
+    let refused =
+        "  - configure: { authentication: kubernetes/other-audience.yaml, expect: refused }\n";
+    assert!(leading(&format!("{configure}{request}")));
+    assert!(!leading(&format!("{request}{configure}")));
+    assert!(!leading(&format!("{refused}{request}")));
+}
+
+/// Every line of the example on which a verb stands, with one letter doubled in one of its keys.
+fn misspelt(line: usize, key: usize) -> Option<(String, usize)> {
+    let mut lines: Vec<String> = EVERY_VERB.lines().map(str::to_owned).collect();
+    let ends: Vec<usize> = lines[line]
+        .match_indices(": ")
+        .map(|(at, _)| at)
+        .filter(|at| lines[line][..*at].ends_with(char::is_alphabetic))
+        .collect();
+    let at = *ends.get(key)?;
+    lines[line].insert(at, 'z');
+    Some((lines.join("\n"), line + 1))
+}
+
+proptest! {
+    #[test]
+    fn an_unknown_key_is_refused_where_it_stands(line in 1usize..30, key in 0usize..12) {
+        let Some((text, place)) = misspelt(line, key) else { return Ok(()) };
+        // Keys of claims, headers, extra and flags are people's own.
+        let free = ["subz", "nz", "kidz", "kz", "xz:", "clientz", "requiredz", "idz: kube", "codez", "aud", "a 1", "az:", "-idz", "claimz", "janez", "kz:"];
+        let written = text.lines().nth(place - 1).unwrap_or_default();
+        prop_assume!(!free.iter().any(|own| written.contains(own)));
+        let root = root();
+        let error = load(root.path(), &text).map(drop).expect_err("refused");
+        prop_assert_eq!(error.location().map(|(line, _)| line), Some(place as u64), "{}", error);
+    }
+
+    #[test]
+    fn no_text_makes_the_parser_panic(text in r#"(name: x\n|lab: dex\n|steps:\n|  - whoami: |  - access: |\{ |as: a|expect: |\||\n    |yes|no|, |\}|[a-z: \-\[\]"'&*!]){0,40}"#) {
+        let root = root();
+        let _ = load(root.path(), &text);
+    }
+
+    #[test]
+    fn no_cut_or_changed_example_makes_it_panic(at in 0usize..EVERY_VERB.len(), with in "[ -~\\n]{0,3}") {
+        let root = root();
+        let mut text = EVERY_VERB.to_owned();
+        text.insert_str(at, &with);
+        let _ = load(root.path(), &text);
+        let _ = load(root.path(), &EVERY_VERB[..at]);
+    }
+}

@@ -1,0 +1,142 @@
+//! The views of a report.
+
+use std::sync::{Arc, Mutex};
+
+use authlab_scenario::report::live::Live;
+use authlab_scenario::report::style::Style;
+use authlab_scenario::report::{
+    Outcome, Place, Report, Row, ScenarioReport, StepReport, junit, terminal,
+};
+use authlab_scenario::{Event, Sink};
+
+fn row(what: &str, expected: &str, seen: &str) -> Row {
+    Row {
+        what: what.to_owned(),
+        expected: expected.to_owned(),
+        seen: seen.to_owned(),
+        holds: expected == seen,
+    }
+}
+
+fn step(outcome: Outcome, rows: Vec<Row>) -> StepReport {
+    StepReport {
+        verb: "whoami".to_owned(),
+        summary: "whoami jane".to_owned(),
+        place: Place { line: 7, column: 5 },
+        outcome,
+        milliseconds: 3,
+        rows,
+        reason: None,
+        nearest: None,
+        detail: None,
+        reproduce: None,
+        fault: None,
+        seen: serde_json::Value::Null,
+    }
+}
+
+fn scenario(stem: &str, outcome: Outcome, steps: Vec<StepReport>) -> ScenarioReport {
+    let file = format!("scenarios/dex/{stem}.yaml");
+    let mut report =
+        ScenarioReport::unreached(&format!("dex::dex::{stem}"), "jane is known", &file, "dex");
+    report.outcome = outcome;
+    report.milliseconds = 12;
+    report.steps = steps;
+    report
+}
+
+fn report() -> Report {
+    let mut failed = step(
+        Outcome::Failed,
+        vec![
+            row("username", "dex:jane", "dex:jane"),
+            row("groups", "[dev]", "[\"system:authenticated\"]"),
+        ],
+    );
+    failed.reason = Some("the server's own words".to_owned());
+    failed.reproduce = Some("kubectl create -f - <<EOF\n{}\nEOF".to_owned());
+    let mut table = step(Outcome::Failed, vec![row("jane: get pods", "yes", "no")]);
+    table.detail = Some("can       jane\nget pods  no (expected yes)\n".to_owned());
+    let mut broken = step(Outcome::Broken, Vec::new());
+    broken.fault = Some("https://127.0.0.1:1 does not answer: connection refused".to_owned());
+    let mut skipped = scenario("old", Outcome::NotRun, Vec::new());
+    skipped.skipped = Some("does not apply to Kubernetes 1.36.3".to_owned());
+    let passed = step(Outcome::Passed, vec![row("username", "jane", "jane")]);
+    Report {
+        backend: "embedded".to_owned(),
+        interrupted: false,
+        milliseconds: 1234,
+        scenarios: vec![
+            scenario("good", Outcome::Passed, vec![passed.clone()]),
+            scenario("bad", Outcome::Failed, vec![passed, failed]),
+            scenario("table", Outcome::Failed, vec![table]),
+            scenario("strange", Outcome::Broken, vec![broken]),
+            scenario("typo", Outcome::NotRun, Vec::new()).broken("unknown key `expct`\n  here"),
+            skipped,
+        ],
+    }
+}
+
+#[test]
+fn people_see_what_did_not_hold() {
+    insta::assert_snapshot!(terminal::render(&report(), Style::PLAIN));
+}
+
+#[test]
+fn machines_see_the_same_as_junit() {
+    insta::assert_snapshot!(junit::render(&report()));
+}
+
+#[test]
+fn a_report_is_data() {
+    let text = report().json();
+    let again: Report = serde_json::from_str(&text).unwrap();
+    assert_eq!(again.json(), text);
+    assert_eq!(again.exit_code(), 2);
+}
+
+#[test]
+fn exit_codes_tell_the_worst() {
+    let with = |outcomes: &[Outcome]| {
+        let scenarios = outcomes
+            .iter()
+            .map(|outcome| scenario("x", *outcome, Vec::new()));
+        Report {
+            scenarios: scenarios.collect(),
+            ..Report::default()
+        }
+    };
+    let (passed, failed, broken) = (Outcome::Passed, Outcome::Failed, Outcome::Broken);
+    assert_eq!(with(&[passed, Outcome::NotRun]).exit_code(), 0);
+    assert_eq!(with(&[passed, failed]).exit_code(), 1);
+    assert_eq!(with(&[failed, broken]).exit_code(), 2);
+    assert_eq!(with(&[]).exit_code(), 2);
+    let mut interrupted = with(&[broken]);
+    interrupted.interrupted = true;
+    assert_eq!(interrupted.exit_code(), 130);
+}
+
+#[derive(Clone, Default)]
+struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no writer panics").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_live_view_has_a_line_for_each_scenario() {
+    let page = Page::default();
+    let live = Live::new(page.clone(), Style::PLAIN, false);
+    for scenario in &report().scenarios {
+        live.event(&Event::Started { id: &scenario.id });
+        live.event(&Event::Done { report: scenario });
+    }
+    let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+    insta::assert_snapshot!(text);
+}

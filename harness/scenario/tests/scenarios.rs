@@ -1,0 +1,78 @@
+//! Every scenario file is a test of its own: `<lab>::<folder>::<stem>`.
+//!
+//! Listing reads only files and `AUTHLAB_BACKEND`. Each test starts a lab of its own, unless
+//! `AUTHLAB_STATE` names the state file of one that runs.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use authlab_lab::checkout::Checkout;
+use authlab_lab::state::BackendKind;
+use authlab_scenario::report::style::Style;
+use authlab_scenario::report::{Outcome, ScenarioReport, terminal};
+use authlab_scenario::{Case, Event, list, run, suite};
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let checkout = Checkout::here();
+    let backend = backend();
+    let (capabilities, kubernetes) = suite::offers(backend);
+    let trials = list(checkout.root())
+        .into_iter()
+        .map(|case| {
+            let ignored = !case.fits(capabilities, kubernetes);
+            let checkout = checkout.clone();
+            Trial::test(case.id().to_owned(), move || test(&checkout, case, backend))
+                .with_ignored_flag(ignored)
+        })
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn backend() -> BackendKind {
+    match std::env::var("AUTHLAB_BACKEND").as_deref() {
+        Ok("process") => BackendKind::Process,
+        Err(_) | Ok("" | "embedded") => BackendKind::Embedded,
+        Ok(other) => panic!("AUTHLAB_BACKEND is `{other}`; embedded and process are known"),
+    }
+}
+
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Runtime::new().expect("a runtime starts"))
+}
+
+fn test(checkout: &Checkout, case: Case, backend: BackendKind) -> Result<(), Failed> {
+    let silent = |_: &Event<'_>| {};
+    let cancel = CancellationToken::new();
+    let report = runtime().block_on(async {
+        if let Some(state) = std::env::var_os("AUTHLAB_STATE") {
+            return run(&case, &PathBuf::from(state), &silent, &cancel).await;
+        }
+        let options = suite::Options {
+            backend,
+            jobs: 1,
+            keep: false,
+        };
+        let cases = [case];
+        let mut report = suite::all(checkout, &cases, options, &silent, &cancel).await;
+        report.scenarios.remove(0)
+    });
+    verdict(&report)
+}
+
+#[expect(clippy::print_stdout, reason = "a test that did not apply says why")]
+fn verdict(report: &ScenarioReport) -> Result<(), Failed> {
+    match report.outcome {
+        Outcome::Passed => Ok(()),
+        Outcome::NotRun => {
+            let why = report.skipped.as_deref().unwrap_or("not run");
+            println!("{}: {why}", report.id);
+            Ok(())
+        }
+        Outcome::Failed | Outcome::Broken => Err(terminal::failure(report, Style::PLAIN).into()),
+    }
+}
