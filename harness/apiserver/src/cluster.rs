@@ -8,7 +8,7 @@ use authlab_rbac::{Attributes, Decision, Policy, Target};
 use tokio::sync::watch;
 
 use crate::audit::AuditLog;
-use crate::chain::{Chain, service_account::TokenIssuer};
+use crate::chain::{Chain, impersonation::Successes, service_account::TokenIssuer};
 use crate::metrics::Metrics;
 use crate::resources::controllers;
 use crate::status::Status;
@@ -23,6 +23,7 @@ pub(crate) struct Cluster {
     pub(crate) tokens: TokenIssuer,
     pub(crate) metrics: Metrics,
     pub(crate) audit: AuditLog,
+    pub(crate) impersonations: Successes,
     /// Turns true when the server stops, which ends watches.
     pub(crate) stopping: watch::Sender<bool>,
     policy: RwLock<Arc<Policy>>,
@@ -43,6 +44,7 @@ impl Cluster {
             tokens,
             metrics: Metrics::default(),
             audit: AuditLog::default(),
+            impersonations: Successes::default(),
             stopping: watch::Sender::new(false),
             policy: RwLock::default(),
             chain: RwLock::new(Arc::new(chain)),

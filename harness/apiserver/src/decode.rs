@@ -93,18 +93,21 @@ fn explain(kind: &str, path: &serde_path_to_error::Path, text: &str) -> DecodeEr
             break;
         }
     }
-    let holder = match fields.as_slice() {
-        [] | [_] => kind.to_owned(),
-        [first, ..] => match first.as_str() {
+    // Go names the innermost struct around the field.
+    let inner = fields.iter().rev().skip(1).find_map(|field| {
+        Some(match field.as_str() {
             "metadata" => "ObjectMeta".to_owned(),
-            "spec" => format!("{kind}Spec"),
-            "status" => format!("{kind}Status"),
+            "spec" | "status" => format!("{kind}{}{}", field[..1].to_uppercase(), &field[1..]),
             "rules" => "PolicyRule".to_owned(),
             "subjects" => "Subject".to_owned(),
             "roleRef" => "RoleRef".to_owned(),
-            other => other.to_owned(),
-        },
-    };
+            "containers" | "initContainers" => "Container".to_owned(),
+            "resourceAttributes" => "ResourceAttributes".to_owned(),
+            "nonResourceAttributes" => "NonResourceAttributes".to_owned(),
+            _ => return None,
+        })
+    });
+    let holder = inner.unwrap_or_else(|| kind.to_owned());
     let field = fields.join(".");
     DecodeError(format!(
         "json: cannot unmarshal {got} into Go struct field {holder}.{field} of type {want}"

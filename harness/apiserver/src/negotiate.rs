@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::resources::{Resource, Served};
+use crate::status::Status;
 use crate::table;
 
 /// One shape that a client takes.
@@ -40,6 +41,35 @@ pub(crate) fn accepted(header: &str) -> Vec<Accept> {
         known.then_some(Accept { media, shape })
     });
     ranges.collect()
+}
+
+/// Refuses a client that takes none of the languages known to Kubernetes.
+pub(crate) fn check(call: &Call) -> Result<(), Status> {
+    let header = call.header(header::ACCEPT);
+    let known = [
+        "application/json",
+        "application/yaml",
+        "*/*",
+        "application/*",
+    ];
+    let binary = ["application/vnd.kubernetes.protobuf", "application/cbor"];
+    let mut ranges = header.split(',').map(|range| {
+        range
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    });
+    if header.is_empty()
+        || ranges.any(|range| known.contains(&range.as_str()) || binary.contains(&range.as_str()))
+    {
+        return Ok(());
+    }
+    Err(Status::not_acceptable(&format!(
+        "{}, {}, {}",
+        known[0], known[1], binary[0]
+    )))
 }
 
 /// Writes an object or list of a served kind.

@@ -114,6 +114,11 @@ impl Status {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message).about("", "", "")
     }
 
+    pub(crate) fn not_acceptable(known: &str) -> Self {
+        let message = format!("406: Not Acceptable\n\nAvailable representations: {known}");
+        Self::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message).about("", "", "")
+    }
+
     /// A body whose media type no decoder takes.
     pub(crate) fn unsupported_body(accepted: &str) -> Self {
         Self::new(
@@ -143,6 +148,20 @@ impl Status {
             "RequestEntityTooLarge",
             message,
         )
+    }
+
+    /// A list as of a revision that is not there yet; the real server waits a moment for it.
+    pub(crate) fn too_new(wanted: u64, current: u64) -> Self {
+        let message = format!("Timeout: Too large resource version: {wanted}, current: {current}");
+        let mut status = Self::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", message)
+            .about("", "", "")
+            .because(
+                "ResourceVersionTooLarge",
+                "Too large resource version".to_owned(),
+                "",
+            );
+        status.0.details.get_or_insert_default().retry_after_seconds = Some(1);
+        status
     }
 
     pub(crate) fn expired(message: impl Into<String>) -> Self {

@@ -132,6 +132,11 @@ impl Transaction<'_> {
         self.state.revision
     }
 
+    /// Lets the history begin here; watches from before are told to list again.
+    pub(crate) fn forget(&mut self) {
+        self.state.history.clear();
+    }
+
     pub(crate) fn get(
         &self,
         resource: &Resource,

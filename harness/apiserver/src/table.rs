@@ -11,8 +11,6 @@ use crate::resources::{Resource, Served};
 /// One column and how its cell is read off an object.
 pub(crate) struct Column {
     pub(crate) name: &'static str,
-    /// `string` or `integer`.
-    pub(crate) kind: &'static str,
     /// 1 for columns of `-o wide` only.
     pub(crate) priority: u8,
     pub(crate) cell: fn(&Value) -> Value,
@@ -22,7 +20,6 @@ impl Column {
     pub(crate) const fn text(name: &'static str, cell: fn(&Value) -> Value) -> Self {
         Self {
             name,
-            kind: "string",
             priority: 0,
             cell,
         }
@@ -82,7 +79,7 @@ pub(crate) fn table(resource: &Resource, value: &Value, include: &str, define: b
 fn definition(column: &Column) -> Value {
     json!({
         "name": column.name,
-        "type": column.kind,
+        "type": "string",
         "format": if column.name == "Name" { "name" } else { "" },
         "description": "",
         "priority": column.priority,

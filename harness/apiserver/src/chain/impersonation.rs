@@ -4,7 +4,8 @@
 //! constrained impersonation (KEP-5284) is on: each constrained mode that fits is tried before the
 //! classic `impersonate` verb, and a refusal is worded by the first mode that refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
 
 use authlab_authn::UserInfo;
 use authlab_rbac::{Target, quote};
@@ -105,10 +106,15 @@ pub(crate) fn impersonate(
         requestor,
         wanted,
     };
+    let mut modes = Mode::fitting(requestor, wanted);
+    if let Some(last) = cluster.impersonations.last(&requestor.username) {
+        modes.sort_by_key(|mode| *mode != last);
+    }
     let mut first = None;
-    for mode in Mode::fitting(requestor, wanted) {
+    for mode in modes {
         match checks.run(mode, verb, target) {
             Ok(user) => {
+                cluster.impersonations.succeeded(&requestor.username, mode);
                 let constraint = mode.name().map(|name| format!("impersonate:{name}"));
                 return Ok(Impersonated { user, constraint });
             }
@@ -116,6 +122,22 @@ pub(crate) fn impersonate(
         }
     }
     Err(first.unwrap_or_else(|| Status::unexplained("all impersonation modes failed")))
+}
+
+/// By user the mode that last succeeded, which is tried first and words refusals from then on.
+#[derive(Debug, Default)]
+pub(crate) struct Successes(Mutex<HashMap<String, Mode>>);
+
+impl Successes {
+    fn last(&self, user: &str) -> Option<Mode> {
+        let modes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        modes.get(user).copied()
+    }
+
+    fn succeeded(&self, user: &str, mode: Mode) {
+        let mut modes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        modes.insert(user.to_owned(), mode);
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Request bodies to objects of a kind.
 
+use authlab_authn::yaml11;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
@@ -67,7 +68,7 @@ fn parse(call: &Call, kind: &str) -> Result<(Value, Tree), Status> {
             let tree = serde_json::from_slice(body).map_err(json)?;
             return Ok((serde_json::from_slice(body).map_err(json)?, tree));
         }
-        "application/yaml" => serde_yaml::from_slice(body)
+        "application/yaml" => yaml11::parse(&String::from_utf8_lossy(body))
             .map_err(|error| unrecognized("yaml", &error.to_string()))?,
         "application/vnd.kubernetes.protobuf" => {
             protobuf::decode(body).map_err(Status::bad_request)?

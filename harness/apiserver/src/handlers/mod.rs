@@ -14,11 +14,13 @@ use crate::audit::Event;
 use crate::call::{self, Call, Notes};
 use crate::chain::{self, impersonation};
 use crate::cluster::Cluster;
+use crate::negotiate;
 use crate::request::{Query, RequestInfo, ResourceInfo};
 use crate::resources::{self, Served};
 use crate::status::Status;
 
 mod body;
+mod delete;
 mod discovery;
 mod health;
 mod openapi;
@@ -29,7 +31,7 @@ mod reviews;
 mod watch;
 mod write;
 
-pub(crate) use write::remove;
+pub(crate) use delete::remove;
 
 /// The largest body taken, as in the real server.
 const BODY_LIMIT: usize = 3 * 1024 * 1024;
@@ -112,6 +114,7 @@ async fn handle(
     };
     let call = Call::new(cluster, info, query, parts.headers, user, body);
     let answer = match &call.info.resource {
+        Some(_) if parts.method == Method::HEAD => Err(Status::method_not_allowed()),
         Some(target) => resource(&call, target).await,
         None => path(&call, &parts.method),
     };
@@ -193,6 +196,7 @@ async fn resource(call: &Call, target: &ResourceInfo) -> Result<Response, Status
     }
     let resource = resources::find(&target.group, &target.version, &target.resource)
         .ok_or_else(Status::no_such_resource)?;
+    negotiate::check(call)?;
     if target.excess || (resource.namespaced && target.named && target.namespace.is_empty()) {
         return Err(Status::no_such_resource());
     }
@@ -225,8 +229,8 @@ async fn resource(call: &Call, target: &ResourceInfo) -> Result<Response, Status
         ("create", false) => write::create(call, resource, objects, target),
         ("update", true) => write::update(call, resource, objects, target),
         ("patch", true) => patch::patch(call, resource, objects, target),
-        ("delete", true) => write::delete(call, resource, objects, target),
-        ("deletecollection", _) => write::delete_collection(call, resource, objects, target),
+        ("delete", true) => delete::one(call, resource, objects, target),
+        ("deletecollection", _) => delete::collection(call, resource, objects, target),
         _ => Err(Status::method_not_allowed()),
     }
 }

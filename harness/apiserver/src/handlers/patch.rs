@@ -1,5 +1,6 @@
 //! Patches in their four languages.
 
+use authlab_authn::yaml11;
 use authlab_rbac::validation::FieldError;
 use axum::response::Response;
 use http::StatusCode;
@@ -92,7 +93,7 @@ impl Language {
 
     fn parse(self, call: &Call) -> Result<Value, Status> {
         if self == Self::Apply {
-            return serde_yaml::from_slice(&call.body)
+            return yaml11::parse(&String::from_utf8_lossy(&call.body))
                 .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")));
         }
         serde_json::from_slice(&call.body).map_err(|error| {

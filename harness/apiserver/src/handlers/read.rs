@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use authlab_rbac::validation::FieldError;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -37,12 +38,28 @@ pub(super) fn list(
     objects: &Objects,
     target: &ResourceInfo,
 ) -> Result<Response, Status> {
-    options::revision(call)?;
+    let wanted = options::revision(call)?;
+    if wanted == 0
+        && call
+            .query
+            .get("resourceVersionMatch")
+            .is_some_and(|one| !one.is_empty())
+        && call.query.get("resourceVersion").is_none_or(str::is_empty)
+    {
+        let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+        options::refuse(
+            "ListOptions",
+            &[FieldError::forbidden("resourceVersionMatch", why)],
+        )?;
+    }
     let limit = options::number(call, "limit")?.unwrap_or_default();
     let start = call.query.get("continue").filter(|token| !token.is_empty());
     let start = start.map(after).transpose()?;
     let selector = selector(call, objects)?;
     let (found, revision) = call.cluster.store.list(resource, scope(resource, target));
+    if wanted > revision {
+        return Err(Status::too_new(wanted, revision));
+    }
     let mut found: Vec<Arc<Value>> = found
         .into_iter()
         .filter(|object| selector.matches(object))

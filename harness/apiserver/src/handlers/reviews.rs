@@ -183,7 +183,10 @@ fn access_errors(object: &Value, mine: bool, local: bool) -> Vec<FieldError> {
     let mut errors = Vec::new();
     if resource.is_object() && path.is_object() {
         let why = "cannot be specified in combination with resourceAttributes";
-        errors.push(invalid("spec.nonResourceAttributes", path, why));
+        // The server prints its internal form of it.
+        let text = |field: &str| path[field].as_str().unwrap_or_default();
+        let printed = json!({"Path": text("path"), "Verb": text("verb")});
+        errors.push(invalid("spec.nonResourceAttributes", &printed, why));
     }
     if !resource.is_object() && !path.is_object() {
         let why = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
@@ -294,6 +297,7 @@ fn token_request(call: &Call, accounts: &Resource, object: &mut Value) -> Result
         format!("JTI={id}"),
     );
     let expiry = chrono::Utc::now() + chrono::TimeDelta::seconds(seconds);
+    // Printed even when it is null.
     object["spec"]["boundObjectRef"] = object["spec"]["boundObjectRef"].take();
     object["metadata"] = json!({
         "name": name,

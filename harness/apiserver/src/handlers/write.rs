@@ -1,4 +1,4 @@
-//! Writing: create, update, delete.
+//! Writing: create and update, and what every write goes through.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::body::{self, Kind};
-use super::options::{self, WriteOptions};
+use super::options::WriteOptions;
 use super::read;
 use crate::call::Call;
 use crate::negotiate;
-use crate::object::{Object, entry, now, random_suffix};
+use crate::object::{Object, now, random_suffix};
 use crate::request::ResourceInfo;
 use crate::resources::{Objects, Resource, namespaces, validation};
 use crate::status::Status;
@@ -174,16 +174,18 @@ impl Place<'_> {
             return Err(Status::conflict(group, plural, name, &why));
         }
         let subresource = self.target.subresource.as_str();
-        let mut object = match subresource {
-            "" => object,
-            part => {
-                // Below an object only its own part can be changed.
-                let part = if part == "finalize" { "spec" } else { part };
-                let mut next = (**current).clone();
-                next[part] = object[part].take();
-                next
-            }
-        };
+        if !subresource.is_empty() {
+            // Below an object only its own part and the metadata can be changed.
+            let own = if subresource == "finalize" {
+                "spec"
+            } else {
+                subresource
+            };
+            let mut next = (**current).clone();
+            next[own] = object[own].take();
+            next["metadata"] = object["metadata"].take();
+            object = next;
+        }
         let keep = [
             "name",
             "namespace",
@@ -232,6 +234,7 @@ impl Place<'_> {
     fn enter_namespace(&self, object: &mut Value) -> Result<(), Status> {
         let wanted = read::scope(self.resource, self.target);
         if !self.resource.namespaced {
+            object.metadata_mut().remove("namespace");
             return Ok(());
         }
         match object.namespace() {
@@ -250,9 +253,7 @@ impl Place<'_> {
 
     fn validate(&self, object: &Value, old: Option<&Value>) -> Result<(), Status> {
         let rules = self.objects.rules;
-        let mut errors = validation::metadata(object, self.resource.namespaced, |name| {
-            rules.check_name(name)
-        });
+        let mut errors = validation::metadata(object, old, |name| rules.check_name(name));
         errors.extend(rules.validate(object, old));
         if errors.is_empty() {
             return Ok(());
@@ -263,154 +264,5 @@ impl Place<'_> {
             object.name(),
             &errors,
         ))
-    }
-}
-
-pub(super) fn delete(
-    call: &Call,
-    resource: &Resource,
-    objects: &Objects,
-    target: &ResourceInfo,
-) -> Result<Response, Status> {
-    let options = DeleteOptions::read(call)?;
-    let namespace = read::scope(resource, target);
-    let (object, gone) = call.cluster.write(|transaction| {
-        let current = transaction
-            .get(resource, namespace, &target.name)
-            .ok_or_else(|| Status::not_found(resource, &target.name))?;
-        options.check(resource, &current)?;
-        remove(transaction, resource, objects, &current, options.dry_run)
-    })?;
-    if !gone || objects.rules.returns_deleted() {
-        return Ok(negotiate::object(call, StatusCode::OK, resource, &object));
-    }
-    let mut details = json!({"name": target.name, "kind": resource.plural, "uid": object.uid()});
-    if !resource.group.is_empty() {
-        details["group"] = json!(resource.group);
-    }
-    let status = json!({
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Success",
-        "details": details,
-    });
-    Ok(negotiate::value(call, StatusCode::OK, &status))
-}
-
-pub(super) fn delete_collection(
-    call: &Call,
-    resource: &Resource,
-    objects: &Objects,
-    target: &ResourceInfo,
-) -> Result<Response, Status> {
-    let options = DeleteOptions::read(call)?;
-    let selector = read::selector(call, objects)?;
-    let namespace = read::scope(resource, target);
-    let (items, revision) = call.cluster.write(|transaction| {
-        let mut items = Vec::new();
-        for object in transaction.list(resource, namespace) {
-            if selector.matches(&object) {
-                remove(transaction, resource, objects, &object, options.dry_run)?;
-                items.push((*object).clone());
-            }
-        }
-        Ok((items, transaction.revision()))
-    })?;
-    let metadata = json!({"resourceVersion": revision.to_string()});
-    let list = read::list_of(resource, objects, metadata, items);
-    Ok(negotiate::object(call, StatusCode::OK, resource, &list))
-}
-
-/// Removes an object, or marks it as terminating while something holds it. Returns the object and
-/// whether it is gone.
-pub(crate) fn remove(
-    transaction: &mut Transaction<'_>,
-    resource: &Resource,
-    objects: &Objects,
-    current: &Arc<Value>,
-    dry_run: bool,
-) -> Result<(Arc<Value>, bool), Status> {
-    objects.rules.admit_delete(current)?;
-    if objects.rules.finished(current) {
-        if !dry_run {
-            transaction.remove(resource, current.namespace(), current.name());
-        }
-        return Ok((Arc::clone(current), true));
-    }
-    if current.terminating() {
-        return Ok((Arc::clone(current), false));
-    }
-    let mut object = (**current).clone();
-    object
-        .metadata_mut()
-        .insert("deletionTimestamp".to_owned(), json!(now()));
-    if !object.finalizers().is_empty() {
-        object
-            .metadata_mut()
-            .insert("deletionGracePeriodSeconds".to_owned(), json!(0));
-    }
-    objects.rules.begin_deletion(&mut object);
-    if dry_run {
-        return Ok((Arc::new(object), false));
-    }
-    Ok((transaction.put(resource, object), false))
-}
-
-/// The body and parameters of a delete.
-struct DeleteOptions {
-    dry_run: bool,
-    uid: String,
-    revision: String,
-}
-
-impl DeleteOptions {
-    fn read(call: &Call) -> Result<Self, Status> {
-        let mut body = body::options(call)?;
-        let mut errors = Vec::new();
-        let mut dry_run = options::dry_run(call, &mut errors);
-        dry_run |= body["dryRun"].as_array().is_some_and(|all| !all.is_empty());
-        options::refuse("DeleteOptions", &errors)?;
-        let conditions = entry(&mut body, "preconditions");
-        let text = |field: &str| {
-            conditions
-                .get(field)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        Ok(Self {
-            dry_run,
-            uid: text("uid"),
-            revision: text("resourceVersion"),
-        })
-    }
-
-    fn check(&self, resource: &Resource, object: &Value) -> Result<(), Status> {
-        if !self.uid.is_empty() && self.uid != object.uid() {
-            let (wanted, current) = (&self.uid, object.uid());
-            let why = format!(
-                "the UID in the precondition ({wanted}) does not match the UID in record ({current}). The object might have been deleted and then recreated"
-            );
-            return Err(Status::conflict(
-                resource.group,
-                resource.kind,
-                object.name(),
-                &why,
-            ));
-        }
-        if !self.revision.is_empty() && self.revision != object.revision() {
-            let (wanted, current) = (&self.revision, object.revision());
-            let why = format!(
-                "the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record ({current}). The object might have been modified"
-            );
-            return Err(Status::conflict(
-                resource.group,
-                resource.kind,
-                object.name(),
-                &why,
-            ));
-        }
-        Ok(())
     }
 }

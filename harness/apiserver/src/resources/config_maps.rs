@@ -11,13 +11,10 @@ use crate::table::{AGE, Column, NAME};
 
 pub(super) struct ConfigMaps;
 
-const DATA: Column = Column {
-    kind: "integer",
-    ..Column::text("Data", |object| {
-        let count = |field: &str| object[field].as_object().map_or(0, serde_json::Map::len);
-        json!(count("data") + count("binaryData"))
-    })
-};
+const DATA: Column = Column::text("Data", |object| {
+    let count = |field: &str| object[field].as_object().map_or(0, serde_json::Map::len);
+    json!(count("data") + count("binaryData"))
+});
 
 impl Rules for ConfigMaps {
     fn columns(&self) -> &'static [Column] {
@@ -27,6 +24,11 @@ impl Rules for ConfigMaps {
     fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
         let mut errors = validation::config_keys(object, "data");
         errors.extend(validation::config_keys(object, "binaryData"));
+        let keys = |field: &str| object[field].as_object().into_iter().flatten();
+        for (key, _) in keys("data").filter(|(key, _)| object["binaryData"].get(key).is_some()) {
+            let why = "duplicate of key present in binaryData";
+            errors.push(FieldError::invalid(format!("data[{key}]"), key, why));
+        }
         if let Some(old) = old {
             errors.extend(validation::immutable(object, old, &["data", "binaryData"]));
         }
@@ -57,7 +59,7 @@ pub(super) fn publish_root_ca(
             let mut object = super::new_object(resource, namespace, ROOT_CA);
             object["metadata"]["annotations"] = json!({
                 "kubernetes.io/description":
-                    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.",
+                    "The authority of the API server's certificate.",
             });
             object
         },

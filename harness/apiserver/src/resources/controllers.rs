@@ -18,6 +18,7 @@ pub(crate) fn bootstrap(cluster: &Cluster) {
     namespaces::bootstrap(&mut transaction);
     records::kubernetes_service(&mut transaction);
     react_from(cluster, &mut transaction, quiet);
+    transaction.forget();
 }
 
 /// Reacts to the changes of a transaction, and to those that this makes.

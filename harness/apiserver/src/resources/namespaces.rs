@@ -37,7 +37,11 @@ impl Rules for Namespaces {
         labels["kubernetes.io/metadata.name"] = json!(name);
         match old {
             None => {
-                object["spec"] = json!({"finalizers": [KUBERNETES]});
+                let mut finalizers = strings(&object["spec"]["finalizers"]);
+                if !finalizers.contains(&KUBERNETES) {
+                    finalizers.push(KUBERNETES);
+                }
+                object["spec"] = json!({"finalizers": finalizers});
                 object["status"] = json!({"phase": "Active"});
             }
             Some(old) if subresource != "finalize" => object["spec"] = old["spec"].clone(),

@@ -14,12 +14,35 @@ use crate::table::{AGE, Column, NAME, age};
 pub(super) struct Secrets;
 
 const SECRET_TYPE: Column = Column::text("Type", |object| object["type"].clone());
-const SECRET_DATA: Column = Column {
-    kind: "integer",
-    ..Column::text("Data", |object| {
-        json!(object["data"].as_object().map_or(0, serde_json::Map::len))
-    })
-};
+const SECRET_DATA: Column = Column::text("Data", |object| {
+    json!(object["data"].as_object().map_or(0, serde_json::Map::len))
+});
+
+/// What a secret of a known type must have and has not (Kubernetes docs, "Types of Secret").
+fn missing(object: &Value) -> Vec<FieldError> {
+    let required: &[&str] = match object["type"].as_str().unwrap_or_default() {
+        "kubernetes.io/tls" => &["tls.crt", "tls.key"],
+        "kubernetes.io/ssh-auth" => &["ssh-privatekey"],
+        "kubernetes.io/dockercfg" => &[".dockercfg"],
+        "kubernetes.io/dockerconfigjson" => &[".dockerconfigjson"],
+        "kubernetes.io/service-account-token" => {
+            let name = "kubernetes.io/service-account.name";
+            let given = &object["metadata"]["annotations"][name];
+            if given.as_str().is_none_or(str::is_empty) {
+                let field = format!("metadata.annotations[{name}]");
+                return vec![FieldError::required(field, "")];
+            }
+            &[]
+        }
+        _ => &[],
+    };
+    let missing = required
+        .iter()
+        .filter(|key| object["data"].get(key).is_none());
+    missing
+        .map(|key| FieldError::required(format!("data[{key}]"), ""))
+        .collect()
+}
 
 impl Rules for Secrets {
     fn columns(&self) -> &'static [Column] {
@@ -51,6 +74,7 @@ impl Rules for Secrets {
 
     fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
         let mut errors = validation::config_keys(object, "data");
+        errors.extend(missing(object));
         if let Some(old) = old {
             errors.extend(validation::unchanged("type", &object["type"], &old["type"]));
             errors.extend(validation::immutable(object, old, &["data"]));

@@ -7,7 +7,7 @@ use authlab_rbac::quote;
 use authlab_rbac::validation::{FieldError, FieldErrorKind, names};
 use serde_json::Value;
 
-use crate::object::{Object, strings};
+use crate::object::Object;
 
 /// The annotations of an object together may not exceed this many bytes.
 const ANNOTATIONS: usize = 256 * 1024;
@@ -15,7 +15,7 @@ const ANNOTATIONS: usize = 256 * 1024;
 /// What is wrong with an object's metadata. `name` judges names of the kind.
 pub(crate) fn metadata(
     object: &Value,
-    namespaced: bool,
+    old: Option<&Value>,
     name: impl Fn(&str) -> Vec<String>,
 ) -> Vec<FieldError> {
     let mut errors = Vec::new();
@@ -31,12 +31,6 @@ pub(crate) fn metadata(
                     .map(|why| FieldError::invalid("metadata.name", text, why)),
             );
         }
-    }
-    if !namespaced && !object.namespace().is_empty() {
-        errors.push(FieldError::forbidden(
-            "metadata.namespace",
-            "not allowed on this type",
-        ));
     }
     let pairs = |field: &str| object["metadata"][field].as_object().into_iter().flatten();
     for (key, value) in pairs("labels") {
@@ -66,9 +60,30 @@ pub(crate) fn metadata(
         let why = format!("may not be more than {ANNOTATIONS} bytes");
         errors.push(too_long("metadata.annotations", &why));
     }
-    for finalizer in strings(&object["metadata"]["finalizers"]) {
-        let wrong = names::label_key(finalizer).into_iter();
-        errors.extend(wrong.map(|why| FieldError::invalid("metadata.finalizers", finalizer, why)));
+    for (index, finalizer) in object.finalizers().into_iter().enumerate() {
+        if !finalizer.contains('/')
+            && !["kubernetes", "orphan", "foregroundDeletion"].contains(&finalizer)
+        {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            let field = format!("metadata.finalizers[{index}]");
+            errors.push(FieldError::invalid(field, finalizer, why));
+        }
+    }
+    if let Some(old) = old.filter(|old| old.terminating()) {
+        let had = old.finalizers();
+        let added = object
+            .finalizers()
+            .into_iter()
+            .filter(|one| !had.contains(one))
+            .map(quote);
+        let added: Vec<String> = added.collect();
+        if !added.is_empty() {
+            let why = format!(
+                "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+                added.join(", ")
+            );
+            errors.push(FieldError::forbidden("metadata.finalizers", &why));
+        }
     }
     errors
 }
@@ -97,7 +112,12 @@ pub(crate) fn dns_label(name: &str) -> Vec<String> {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let ends = [name.bytes().next(), name.bytes().next_back()];
     let framed = ends.into_iter().all(|end| end.is_some_and(inner));
-    if !framed || !name.bytes().all(|byte| inner(byte) || byte == b'-') {
+    if framed && name.bytes().all(|byte| inner(byte) || byte == b'-') {
+        return wrong;
+    }
+    if dns_subdomain(name).is_empty() {
+        wrong.push("must not contain dots".to_owned());
+    } else {
         wrong.push(format!(
             "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{LABEL}')"
         ));

@@ -81,15 +81,6 @@ async fn a_watch_ends_at_its_timeout() {
 async fn a_watch_from_the_distant_past_is_told_to_list_again() {
     let lab = Lab::start();
     let maps: Api<ConfigMap> = Api::namespaced(lab.admin().await, "default");
-    maps.create(&PostParams::default(), &map("busy", "no"))
-        .await
-        .unwrap();
-    for round in 0..4200 {
-        let change = json!({"data": {"round": round.to_string()}});
-        maps.patch("busy", &PatchParams::default(), &Patch::Merge(&change))
-            .await
-            .unwrap();
-    }
     let mut watch = maps
         .watch(&WatchParams::default(), "1")
         .await
