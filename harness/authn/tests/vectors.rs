@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 /// Areas whose every verdict must be the recorded one, texts included.
-const COMPLETE: [&str; 9] = [
+const COMPLETE: [&str; 11] = [
     "anonymous",
     "claim-rules",
     "decode",
@@ -19,15 +19,12 @@ const COMPLETE: [&str; 9] = [
     "multi-issuer",
     "token",
     "uid",
+    "user-rules",
+    "username",
 ];
 
 /// The least agreement elsewhere, where the type checker of CEL has a say.
-const LEAST: [(&str, usize); 4] = [
-    ("cel", 99),
-    ("user-rules", 11),
-    ("username", 14),
-    ("validate", 112),
-];
+const LEAST: [(&str, usize); 2] = [("cel", 151), ("validate", 112)];
 
 fn lines(text: &str) -> Vec<Map<String, Value>> {
     text.lines()

@@ -82,16 +82,22 @@ const NAMESPACED: &[(&str, &[&str])] = &[
 /// Methods that some type has.
 const METHODS: &[&str] = &[
     "add",
+    "allowed",
     "asApproximateFloat",
     "asInteger",
     "charAt",
+    "check",
     "compareTo",
     "contains",
     "containsCIDR",
     "containsIP",
+    "decision",
     "distinct",
     "endsWith",
+    "error",
+    "errored",
     "family",
+    "fieldSelector",
     "find",
     "findAll",
     "first",
@@ -113,6 +119,7 @@ const METHODS: &[&str] = &[
     "getQuery",
     "getScheme",
     "getSeconds",
+    "group",
     "hasValue",
     "indexOf",
     "ip",
@@ -126,6 +133,7 @@ const METHODS: &[&str] = &[
     "isSorted",
     "isUnspecified",
     "join",
+    "labelSelector",
     "last",
     "lastIndexOf",
     "lowerAscii",
@@ -135,12 +143,18 @@ const METHODS: &[&str] = &[
     "max",
     "min",
     "minor",
+    "name",
+    "namespace",
     "or",
     "orValue",
     "patch",
+    "path",
     "prefixLength",
+    "reason",
     "replace",
+    "resource",
     "reverse",
+    "serviceAccount",
     "sign",
     "size",
     "slice",
@@ -149,6 +163,7 @@ const METHODS: &[&str] = &[
     "startsWith",
     "string",
     "sub",
+    "subresource",
     "substring",
     "sum",
     "trim",
@@ -204,11 +219,9 @@ impl Checker<'_> {
                 }
             }
             Expr::Call(call) => {
-                let mut qualified = false;
                 match &call.target {
                     Some(target) => {
-                        qualified = namespaced(target, &call.func_name);
-                        if !qualified {
+                        if !namespaced(target, &call.func_name) {
                             self.expr(target);
                             if !METHODS.contains(&call.func_name.as_str())
                                 && !call.func_name.starts_with('@')
@@ -225,7 +238,6 @@ impl Checker<'_> {
                         }
                     }
                 }
-                let _ = qualified;
                 for argument in &call.args {
                     self.expr(argument);
                 }

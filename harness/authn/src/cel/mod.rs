@@ -6,9 +6,10 @@
 
 mod check;
 mod display;
-mod functions;
 mod interpreter;
-mod kubernetes;
+mod library;
+mod macros;
+mod rewrite;
 mod value;
 
 #[cfg(test)]

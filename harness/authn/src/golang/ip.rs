@@ -18,6 +18,14 @@ pub(crate) fn check_v6(text: &str) -> Result<(), Option<String>> {
     }
 }
 
+/// What `ParseAddr` says of a text that is no IP address.
+pub(crate) fn check(text: &str) -> Result<(), String> {
+    match check_v6(text) {
+        Ok(()) | Err(None) => Ok(()),
+        Err(Some(error)) => Err(error),
+    }
+}
+
 fn fail(text: &str, problem: &str, at: &str) -> String {
     let at = if at.is_empty() {
         String::new()

@@ -2,13 +2,17 @@
 
 use super::{ip, quote::quote};
 
-/// The parts of a URL that configuration rules ask for.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// The parts of a URL that configuration rules and expressions ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Url {
     /// In lower case; empty when there is none.
     pub(crate) scheme: String,
     /// Whether a user name stands before an `@`, be it empty.
     pub(crate) user: bool,
+    /// Host and port, unescaped.
+    pub(crate) host: String,
+    /// The path as it was written.
+    pub(crate) path: String,
     /// What follows the first `?`.
     pub(crate) query: String,
     /// What follows the first `#`, unescaped.
@@ -26,6 +30,29 @@ pub(crate) fn parse(text: &str) -> Result<Url, String> {
     check(fragment, Part::Other).map_err(|problem| format!("parse {}: {problem}", quote(text)))?;
     fragment.clone_into(&mut url.fragment);
     Ok(url)
+}
+
+/// `url.ParseRequestURI`: an absolute URL or path, in which `#` has no meaning.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_request(text: &str) -> Result<Url, String> {
+    let fail = |problem: String| format!("parse {}: {problem}", quote(text));
+    if text.is_empty() {
+        return Err(fail("empty url".to_owned()));
+    }
+    let relative = |text: &str| {
+        let rest = scheme(text).map_or(
+            "",
+            |(scheme, rest)| if scheme.is_empty() { rest } else { "/" },
+        );
+        !rest.starts_with('/')
+    };
+    let control = text.bytes().any(|byte| byte < b' ' || byte == 0x7f);
+    if text != "*" && !control && scheme(text).is_ok() && relative(text) {
+        return Err(fail("invalid URI for request".to_owned()));
+    }
+    parse_base(text).map_err(fail)
 }
 
 fn parse_base(text: &str) -> Result<Url, String> {
@@ -56,10 +83,16 @@ fn parse_base(text: &str) -> Result<Url, String> {
     if path.starts_with("//") && (!scheme.is_empty() || !path.starts_with("///")) {
         let authority = &path[2..];
         let end = authority.find('/').unwrap_or(authority.len());
-        url.user = check_authority(&url.scheme, &authority[..end])?;
+        let authority_text = &authority[..end];
+        url.user = check_authority(&url.scheme, authority_text)?;
+        let host = authority_text
+            .rsplit_once('@')
+            .map_or(authority_text, |(_, host)| host);
+        url.host = unescape(host);
         path = &authority[end..];
     }
     check(path, Part::Other)?;
+    path.clone_into(&mut url.path);
     Ok(url)
 }
 
@@ -183,7 +216,8 @@ fn escaped(bytes: &[u8], index: usize) -> Option<u8> {
     u8::from_str_radix(digits, 16).ok()
 }
 
-fn unescape(text: &str) -> String {
+/// The text with its `%` escapes resolved; wrong ones stay.
+pub(crate) fn unescape(text: &str) -> String {
     let bytes = text.as_bytes();
     let (mut out, mut index) = (Vec::with_capacity(bytes.len()), 0);
     while let Some(&byte) = bytes.get(index) {
