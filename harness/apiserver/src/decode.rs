@@ -221,3 +221,6 @@ impl<'de> Deserialize<'de> for Tree {
         deserializer.deserialize_any(Shape)
     }
 }
+
+#[cfg(test)]
+mod tests;

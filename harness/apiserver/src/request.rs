@@ -148,3 +148,6 @@ impl Query {
             .is_some_and(|value| !value.eq_ignore_ascii_case("false") && value != "0")
     }
 }
+
+#[cfg(test)]
+mod tests;

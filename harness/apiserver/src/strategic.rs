@@ -163,48 +163,4 @@ fn sort(strategy: List, items: &mut [Value], order: &[Value]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    fn merged(kind: &str, mut object: Value, patch: Value) -> Value {
-        super::merge(kind, &mut object, &patch).unwrap();
-        object
-    }
-
-    #[test]
-    fn keyed_lists_merge_and_others_are_replaced() {
-        let pod = json!({"spec": {"containers": [{"name": "a", "image": "1", "args": ["x"]}, {"name": "b"}]}});
-        let patch = json!({"spec": {"containers": [
-            {"name": "a", "image": "2", "args": ["y"]},
-            {"name": "c"},
-            {"name": "b", "$patch": "delete"},
-        ]}});
-        assert_eq!(
-            merged("Pod", pod, patch),
-            json!({"spec": {"containers": [{"name": "a", "image": "2", "args": ["y"]}, {"name": "c"}]}})
-        );
-    }
-
-    #[test]
-    fn directives_do_what_they_say() {
-        let object = json!({"metadata": {"finalizers": ["a", "b"]}, "data": {"x": "1", "y": "2"}});
-        let patch = json!({
-            "metadata": {
-                "$deleteFromPrimitiveList/finalizers": ["a"],
-                "$setElementOrder/finalizers": ["c", "b"],
-                "finalizers": ["c"],
-            },
-            "data": {"$retainKeys": ["x"], "x": null, "z": "3"},
-        });
-        assert_eq!(
-            merged("ConfigMap", object, patch),
-            json!({"metadata": {"finalizers": ["c", "b"]}, "data": {"z": "3"}})
-        );
-        let replaced = merged(
-            "ConfigMap",
-            json!({"data": {"x": "1"}}),
-            json!({"data": {"$patch": "replace", "y": "2"}}),
-        );
-        assert_eq!(replaced, json!({"data": {"y": "2"}}));
-    }
-}
+mod tests;
