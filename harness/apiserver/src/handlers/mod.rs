@@ -75,10 +75,8 @@ pub(crate) async fn serve(
     if let Ok(id) = HeaderValue::from_str(&event.id) {
         headers.insert("audit-id", id);
     }
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("no-cache, private"),
-    );
+    let private = HeaderValue::from_static("no-cache, private");
+    headers.entry(header::CACHE_CONTROL).or_insert(private);
     response
 }
 
