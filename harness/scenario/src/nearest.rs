@@ -29,7 +29,9 @@ pub(crate) async fn nearest(
         verb,
         target,
     };
-    policy.nearest(&attributes).map(|miss| miss.to_string())
+    let miss = policy.nearest(&attributes)?.to_string();
+    // The view has a heading of its own.
+    Some(miss.strip_prefix("nearest: ").unwrap_or(&miss).to_owned())
 }
 
 async fn list<T: DeserializeOwned>(api: &Api, resource: &str) -> Option<Vec<T>> {

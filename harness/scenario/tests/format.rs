@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use authlab_lab::source::Source;
-use authlab_scenario::Scenario;
+use authlab_lab::state::Capability;
+use authlab_scenario::{Scenario, list};
 use proptest::prelude::*;
 
 /// A checkout with one lab.
@@ -129,7 +130,47 @@ fn misspelt(line: usize, key: usize) -> Option<(String, usize)> {
     Some((lines.join("\n"), line + 1))
 }
 
+#[test]
+fn a_case_fits_where_its_needs_are_met() {
+    let root = root();
+    let folder = root.path().join("scenarios/topic");
+    std::fs::create_dir_all(&folder).unwrap();
+    let write = |stem: &str, head: &str| {
+        let text = format!(
+            "name: x\n{head}\nsteps:\n  - request: {{ path: /livez, expect: {{ status: 200 }} }}\n"
+        );
+        std::fs::write(folder.join(format!("{stem}.yaml")), text).unwrap();
+    };
+    write("always", "lab: dex");
+    write("audit", "lab: dex\nrequires: [auditLog]");
+    write("broken", "lab: dex\nreqires: [auditLog]");
+    write("future", "lab: dex\nkubernetes: \">=1.37\"");
+    write("past", "lab: dex\nkubernetes: \"<1.37\"");
+    let fits = |capabilities: &[Capability]| -> Vec<String> {
+        list(root.path())
+            .iter()
+            .filter(|case| case.fits(capabilities, "1.36.3"))
+            .map(|case| case.id().to_owned())
+            .collect()
+    };
+    let here = [
+        "dex::topic::always",
+        "dex::topic::broken",
+        "dex::topic::past",
+    ];
+    assert_eq!(fits(&[]), here);
+    assert_eq!(fits(&[Capability::AuditLog]).len(), 4);
+}
+
 proptest! {
+    #[test]
+    fn no_check_makes_it_panic(check in r#"(seen|\.|a|1|\(|\)|\[|\]|'|\\|==|&&|\?|:|!|\{|\}| |\$|size|has|exists){0,12}"#) {
+        let root = root();
+        let check = serde_json::Value::from(check);
+        let text = format!("name: x\nlab: dex\nsteps:\n  - whoami: {{ as: admin, expect: {{ username: a }}, check: {check} }}\n");
+        let _ = load(root.path(), &text);
+    }
+
     #[test]
     fn an_unknown_key_is_refused_where_it_stands(line in 1usize..30, key in 0usize..12) {
         let Some((text, place)) = misspelt(line, key) else { return Ok(()) };

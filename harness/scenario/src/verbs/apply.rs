@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
 
-use super::denial::Denial;
+use super::denial::{Denial, why};
 use super::{Loading, Stance, Task, Verb};
 use crate::aggregated;
 use crate::context::Context;
@@ -138,7 +138,10 @@ impl Verb for Apply {
                 401 => "unauthorized",
                 _ => return Err(answer.fault()),
             };
-            let words = answer.message();
+            let words = match answer.status {
+                401 => why(&answer, &credential, context).await?,
+                _ => answer.message(),
+            };
             let mut seen = Seen::new(json!({
                 word: { "object": title(object), "message": words, "because": parse(&words).data() },
             }));

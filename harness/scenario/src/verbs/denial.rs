@@ -80,7 +80,11 @@ impl Gate {
     }
 }
 
-async fn why(
+/// The server's words for a 401: TokenReview's where there is a token, else those of the answer.
+///
+/// # Errors
+/// When the review cannot be had.
+pub(super) async fn why(
     answer: &Answer,
     credential: &Credential,
     context: &Context<'_>,

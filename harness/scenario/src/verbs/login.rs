@@ -256,7 +256,9 @@ impl Verb for Login {
     }
 
     fn keeps(&self) -> Option<&Spanned<String>> {
-        self.as_.as_ref()
+        self.as_
+            .as_ref()
+            .filter(|_| self.stance() == Stance::Success)
     }
 
     fn uses(&self) -> Vec<&Spanned<String>> {

@@ -8,7 +8,7 @@ use authlab_lab::host::Host;
 use authlab_lab::plan::Plan;
 use authlab_lab::state::{BackendKind, STATE_FILE, State};
 use authlab_scenario::report::{Outcome, Report, ScenarioReport, junit, style::Style, terminal};
-use authlab_scenario::{Case, Event, cases, run};
+use authlab_scenario::{Case, Event, cases, list, run};
 use tokio_util::sync::CancellationToken;
 
 /// A lab with Dex, on which scenarios written to `.authlab` (which is not listed) run.
@@ -169,4 +169,35 @@ async fn a_lab_that_is_gone_breaks_the_scenario() {
     let report = run(&case, &state, &sink, &CancellationToken::new()).await;
     assert_eq!(report.outcome, Outcome::Broken);
     assert!(report.fault.unwrap().starts_with("no lab runs at"));
+}
+
+#[tokio::test]
+async fn scenarios_share_a_lab_without_meeting() {
+    let lab = Lab::start(
+        "shared",
+        "  - apply: { manifest: manifests/dev-team.yaml }\n",
+    )
+    .await;
+    let state = lab.state();
+    let cases: Vec<Case> = list(lab.checkout.root())
+        .into_iter()
+        .filter(|case| case.lab() == "dex")
+        .collect();
+    assert!(cases.len() > 10);
+    let sink = |_: &Event<'_>| {};
+    let cancel = CancellationToken::new();
+    let runs = cases.iter().map(|case| run(case, &state, &sink, &cancel));
+    let scenarios = futures_util::future::join_all(runs).await;
+    let report = Report {
+        scenarios,
+        ..Report::default()
+    };
+    let counts = report.counts();
+    assert_eq!(
+        counts.passed,
+        cases.len(),
+        "{}",
+        terminal::render(&report, Style::PLAIN)
+    );
+    lab.host.stop().await;
 }
