@@ -60,12 +60,19 @@ pub enum Command {
     /// Say what an authentication configuration makes of tokens.
     #[command(after_help = "Example:\n  cargo xtask explain --batch cases.jsonl")]
     Explain(ExplainArgs),
+    /// Measure what takes how long, side by side in one run.
+    #[command(after_help = "Example:\n  cargo xtask bench --process --write")]
+    Bench(BenchArgs),
     /// Run all tests: unit, integration, and every scenario on the embedded backend.
     Test(TestArgs),
     /// Check the house rules that the compiler does not know.
     Tidy,
     /// Print a completion script for a shell.
-    #[command(after_help = "Example:\n  source <(cargo xtask completions bash)")]
+    #[command(
+        after_help = "Examples (the scripts complete the word `xtask`):\n  alias xtask='cargo xtask'\n  \
+                            source <(cargo xtask completions bash)\n  \
+                            cargo xtask completions fish | source"
+    )]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
@@ -209,6 +216,20 @@ pub struct ExplainArgs {
     /// One case a line (`id`, `config`, `claims`, `now`, ...); one verdict a line out.
     #[arg(long, value_name = "FILE")]
     pub batch: PathBuf,
+}
+
+/// Flags of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// How often each thing is measured (slow ones at most five times).
+    #[arg(long, default_value = "20")]
+    pub runs: usize,
+    /// Measure labs of real components too.
+    #[arg(long)]
+    pub process: bool,
+    /// Write docs/benchmarks.md.
+    #[arg(long)]
+    pub write: bool,
 }
 
 /// Flags of `test`.

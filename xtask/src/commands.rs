@@ -1,26 +1,52 @@
 //! The commands, a file each (those on labs share one).
 
+pub mod bench;
 pub mod e2e;
 pub mod explain;
 pub mod labs;
 pub mod test;
 pub mod tidy;
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use authlab_lab::checkout::Checkout;
 use authlab_lab::state::BackendKind;
+use authlab_lab::{interrupt, lifecycle};
 use clap::CommandFactory;
-use miette::IntoDiagnostic;
+use miette::{IntoDiagnostic, WrapErr, miette};
+use tokio_util::sync::CancellationToken;
+
+use crate::terminal;
 
 /// How a command ends: with an exit code, or with a report and exit code 2.
 pub type Ended = miette::Result<ExitCode>;
 
-/// The exit code of a run that was interrupted (128 + SIGINT).
-pub const INTERRUPTED: u8 = 130;
+/// How long what runs in the background may take to end when a command has ended.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A runtime for the commands that talk to labs.
 pub fn runtime() -> miette::Result<tokio::runtime::Runtime> {
     tokio::runtime::Runtime::new().into_diagnostic()
+}
+
+/// Runs a command that Ctrl-C and SIGTERM end in good order; a second one is not waited for.
+pub fn interruptible<T>(
+    command: impl AsyncFnOnce(CancellationToken) -> miette::Result<T>,
+) -> miette::Result<T> {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async {
+        let cancel = interrupt::token(|| terminal::note("stopping")).into_diagnostic()?;
+        command(cancel).await
+    });
+    runtime.shutdown_timeout(FAREWELL);
+    ended
+}
+
+/// The exit code of a command that was told to stop.
+pub fn interrupted() -> ExitCode {
+    ExitCode::from(interrupt::INTERRUPTED)
 }
 
 /// Makes sure that what a backend starts is built; says what is under way.
@@ -31,9 +57,64 @@ pub async fn prepare_tools(kind: BackendKind) -> miette::Result<()> {
     }
 }
 
+/// Removes what dead labs left, and says so.
+pub fn reap(checkout: &Checkout) -> Vec<String> {
+    let reaped = lifecycle::reap(checkout);
+    for gone in &reaped {
+        terminal::note(&format!("removed what a dead {gone} had left"));
+    }
+    reaped
+}
+
+/// Says what components take in their files and a person may not have meant.
+pub fn warn(warnings: &[String]) {
+    for warning in warnings {
+        terminal::note(&format!("warning: {warning}"));
+    }
+}
+
+/// Whether a result asked for as `FILE` goes to standard output.
+pub fn is_stdout(file: Option<&Path>) -> bool {
+    file == Some(Path::new("-"))
+}
+
+/// Makes sure, before anything is run, that a result can be written to `file`.
+pub fn check_writable(file: Option<&Path>) -> miette::Result<()> {
+    let Some(file) = file.filter(|file| !is_stdout(Some(file))) else {
+        return Ok(());
+    };
+    let what = || format!("cannot write {}", file.display());
+    if file.is_dir() {
+        return Err(miette!(
+            help = "name a file in it",
+            "{}: it is a folder",
+            what()
+        ));
+    }
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)
+            .into_diagnostic()
+            .wrap_err_with(what)?;
+    }
+    Ok(())
+}
+
+/// Writes a result to `file`, or to standard output for `-`.
+pub fn write(file: &Path, text: &str) -> miette::Result<()> {
+    if is_stdout(Some(file)) {
+        terminal::line(text.trim_end());
+        return Ok(());
+    }
+    std::fs::write(file, text)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("cannot write {}", file.display()))
+}
+
 /// Prints a completion script.
 pub fn completions(shell: clap_complete::Shell) -> Ended {
     let mut command = crate::cli::Cli::command();
-    clap_complete::generate(shell, &mut command, "cargo-xtask", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, "xtask", &mut script);
+    terminal::print(String::from_utf8_lossy(&script));
     Ok(ExitCode::SUCCESS)
 }

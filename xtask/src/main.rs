@@ -11,6 +11,10 @@ use clap::Parser;
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
+    // A component of a lab: this process is about to become it.
+    if let Some(code) = authlab_lab::exec::helper_main(std::env::args_os()) {
+        return code;
+    }
     let cli = Cli::parse();
     terminal::init(cli.verbose);
     let ended = match cli.command {
@@ -22,6 +26,7 @@ fn main() -> ExitCode {
         Command::Env(args) => commands::labs::env(&args),
         Command::Render(args) => commands::labs::render(&args),
         Command::Explain(args) => commands::explain::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
         Command::Test(args) => commands::test::run(&args),
         Command::Tidy => commands::tidy::run(),
         Command::Completions { shell } => commands::completions(shell),

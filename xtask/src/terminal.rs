@@ -1,14 +1,16 @@
 //! What the driver itself writes: errors, and what is under way.
+//!
+//! Nobody has to listen: a reader that has gone away (`| head -1`) changes nothing.
 
-#![expect(clippy::print_stderr, reason = "this is the driver's own voice")]
-
-use std::io::IsTerminal;
+use std::fmt::Display;
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::time::Duration;
 
+use authlab_scenario::report::style::Style;
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
-/// Sets up logging (`-v`, `-vv` or `AUTHLAB_LOG`) and the look of error reports.
+/// Sets up logging (`-v`, `-vv` or `AUTHLAB_LOG`).
 pub fn init(verbose: u8) {
     let level = match verbose {
         0 => "warn",
@@ -18,38 +20,36 @@ pub fn init(verbose: u8) {
     let filter = EnvFilter::try_from_env("AUTHLAB_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(stderr)
+        .with_ansi(Style::detect(stderr().is_terminal()) != Style::PLAIN)
+        .log_internal_errors(false)
         .init();
 }
 
 /// Shows an error on standard error.
 pub fn report(report: &miette::Report) {
-    eprintln!("{report:?}");
+    let _ = writeln!(stderr(), "{report:?}");
 }
 
 /// One line for people, on standard error.
 pub fn note(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(stderr(), "{text}");
 }
 
-/// Text on standard output. A reader that has gone away (`| head`) ends the program in good order.
-pub fn print(text: impl std::fmt::Display) {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    if write!(out, "{text}").and_then(|()| out.flush()).is_err() {
-        std::process::exit(0);
-    }
+/// Text on standard output.
+pub fn print(text: impl Display) {
+    let mut out = stdout().lock();
+    let _ = write!(out, "{text}").and_then(|()| out.flush());
 }
 
 /// A line on standard output.
-pub fn line(text: impl std::fmt::Display) {
+pub fn line(text: impl Display) {
     print(format_args!("{text}\n"));
 }
 
 /// Something that takes a while: a spinner on a terminal, a line elsewhere.
 pub fn under_way(what: &str) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
+    if !stderr().is_terminal() {
         note(what);
         return ProgressBar::hidden();
     }

@@ -1,10 +1,12 @@
 //! The driver as a person uses it: labs that outlive it, and what is left when one is killed.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use authlab_lab::lifecycle::LABEL;
+use authlab_lab::folder::LABEL;
 use authlab_lab::process;
 
 /// A root of its own, so that no lab of a person who works in this checkout is touched.

@@ -1,72 +1,57 @@
 //! The lab host: owns one lab, from its first address to its last file.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use authlab_idp::forge::Forge;
 use authlab_pki::Authority;
-use secrecy::{ExposeSecret, SecretString};
 use tokio::net::UnixListener;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::backend::{self, API_SERVER, LabError, Running, Site};
+use crate::backend::{self, LabError, Running};
 use crate::checkout::Checkout;
 use crate::control::{self, By, Configure, Request, Response};
-use crate::kubeconfig::{self, Login};
+use crate::folder::Folder;
 use crate::plan::{Authentication, Plan};
+use crate::prepare::{self, CERTIFICATE_LIFETIME, KUBECONFIG};
 use crate::process;
+use crate::refusal;
 use crate::render::Values;
 use crate::socket;
-use crate::spec::ProviderKind;
-use crate::state::{ApiServer, BackendKind, IdentityProvider, State, lock_file, write_private};
+use crate::state::{ApiServer, BackendKind, IdentityProvider, State, lock_file};
 
-/// Held by the host as long as the lab lives; free means that the lab is stale.
-pub const HOST_LOCK: &str = "host.lock";
 /// Held shared by scenarios that only look, alone by those that change the lab.
 pub const USERS_LOCK: &str = "users.lock";
 const SOCKET: &str = "control.sock";
-const KUBECONFIG: &str = "kubeconfig";
-const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
-/// How often a port that somebody else took, or a folder that was reaped, is chosen anew.
+/// How often ports that somebody else took are chosen anew.
 const ROUNDS: usize = 5;
+/// How long the host waits when it cannot take a connection: for want of descriptors, mostly.
+const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
 
 /// A running lab and the task that answers its control socket.
 pub struct Host {
     state: State,
     shared: Arc<Shared>,
     serving: JoinHandle<()>,
+    /// Dropped, it ends the serving, and with it the lab.
+    closing: DropGuard,
     folder: Folder,
-}
-
-/// The lab's folder and its lock: both go when the lab goes, however it ends.
-struct Folder {
-    path: PathBuf,
-    _lock: File,
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.path) {
-            tracing::warn!(folder = %self.path.display(), %error, "a lab's folder stays behind");
-        }
-    }
 }
 
 struct Shared {
     running: Box<dyn Running>,
-    forges: BTreeMap<String, Forge>,
+    forges: BTreeMap<String, Arc<Forge>>,
     authority: Authority,
     baseline: Authentication,
-    stopping: tokio::sync::Notify,
+    /// Somebody asked for the lab's end.
+    over: CancellationToken,
 }
 
 impl Host {
-    /// Starts a lab in a new folder `.authlab/labs/<id>`.
+    /// Starts a lab in a new folder `.authlab/labs/<id>`, for this process to use and to end.
     ///
     /// # Errors
     /// When something cannot be started: then nothing of it is left, the folder's logs included in
@@ -77,49 +62,63 @@ impl Host {
         plan: Plan,
         id: &str,
     ) -> Result<Self, LabError> {
-        let folder = occupy(&checkout.labs().join(id))?;
-        let (state, shared, listener) =
-            Self::start_in(checkout, kind, plan, id, &folder.path).await?;
-        let serving = tokio::spawn(serve(listener, Arc::clone(&shared)));
-        Ok(Self {
-            state,
-            shared,
-            serving,
-            folder,
-        })
+        let path = checkout.labs().join(id);
+        let folder = Folder::occupy(&path)
+            .await
+            .map_err(system(&format!("cannot use {}", path.display())))?;
+        let taken = || system("cannot start the lab")(std::io::ErrorKind::AlreadyExists.into());
+        Self::start_in(folder.ok_or_else(taken)?, checkout, kind, plan).await
     }
 
-    async fn start_in(
+    /// The same in a folder that is already owned and whose name is the lab's id.
+    ///
+    /// # Errors
+    /// As [`Host::start`].
+    pub async fn start_in(
+        folder: Folder,
         checkout: &Checkout,
         kind: BackendKind,
         plan: Plan,
-        id: &str,
-        folder: &Path,
-    ) -> Result<(State, Arc<Shared>, UnixListener), LabError> {
+    ) -> Result<Self, LabError> {
+        let path = folder.path().to_owned();
+        let id = path.file_name().unwrap_or_default().to_string_lossy();
+        let authority = checkout.authority()?;
         let mut round = 1;
         let (forges, running) = loop {
-            let (site, forges) = prepare(checkout, &plan, id, folder).await?;
+            let (site, forges) = prepare::site(checkout, &plan, &id, &path).await?;
             match backend::start(kind, site).await {
                 Err(LabError::AddressInUse { .. }) if round < ROUNDS => round += 1,
-                other => break (forges, other?),
+                other => {
+                    break (
+                        forges,
+                        other.map_err(|error| refusal::placed(&plan, error))?,
+                    );
+                }
             }
         };
-        match publish(kind, &plan, id, folder, running.as_ref()) {
-            Ok((state, listener)) => {
-                let shared = Arc::new(Shared {
-                    running,
-                    forges,
-                    authority: checkout.authority()?,
-                    baseline: plan.authentication,
-                    stopping: tokio::sync::Notify::new(),
-                });
-                Ok((state, shared, listener))
-            }
+        let (state, listener) = match publish(kind, &plan, &id, &path, &*running) {
+            Ok(published) => published,
             Err(error) => {
                 running.stop().await;
-                Err(error)
+                return Err(error);
             }
-        }
+        };
+        let shared = Arc::new(Shared {
+            running,
+            forges: forges.into_iter().map(|(k, v)| (k, Arc::new(v))).collect(),
+            authority,
+            baseline: plan.authentication,
+            over: CancellationToken::new(),
+        });
+        let closing = CancellationToken::new();
+        let closed = closing.clone();
+        Ok(Self {
+            state,
+            serving: tokio::spawn(serve(listener, Arc::clone(&shared), closed)),
+            shared,
+            closing: closing.drop_guard(),
+            folder,
+        })
     }
 
     /// What clients of this lab see.
@@ -131,25 +130,26 @@ impl Host {
     /// The lab's folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        &self.folder.path
+        self.folder.path()
     }
 
     /// Ends when a client asked for the lab's end (`None`) or a component died.
     pub async fn over(&self) -> Option<LabError> {
         tokio::select! {
-            () = self.shared.stopping.notified() => None,
+            () = self.shared.over.cancelled() => None,
             error = self.shared.running.died() => Some(error),
         }
     }
 
     /// Ends every component, then removes the lab's folder.
     pub async fn stop(self) {
-        self.serving.abort();
-        // Requests under way hold the lab: they end with their task.
+        drop(self.closing);
+        // A panic in it has been reported where it happened.
         let _ = self.serving.await;
+        // Requests are over, and with them whoever else held the lab.
         if let Some(shared) = Arc::into_inner(self.shared) {
             shared.running.stop().await;
-            for forge in shared.forges.into_values() {
+            for forge in shared.forges.into_values().filter_map(Arc::into_inner) {
                 forge.shutdown().await;
             }
         }
@@ -167,6 +167,7 @@ fn publish(
     let socket = folder.join(SOCKET);
     let listener =
         socket::listen(&socket).map_err(system("cannot listen on the control socket"))?;
+    lock_file(&folder.join(USERS_LOCK)).map_err(system("cannot make the users' lock"))?;
     let values = running.values().clone();
     let identity_providers = plan
         .providers
@@ -198,6 +199,7 @@ fn publish(
         values,
         authentication: plan.authentication.clone(),
         plan: plan.identity(),
+        warnings: running.warnings(),
     };
     state
         .write(folder)
@@ -205,7 +207,8 @@ fn publish(
     Ok((state, listener))
 }
 
-fn system(what: &str) -> impl FnOnce(std::io::Error) -> LabError {
+/// The operating system's refusal of `what`.
+pub(crate) fn system(what: &str) -> impl FnOnce(std::io::Error) -> LabError {
     let what = what.to_owned();
     move |source| LabError::System { what, source }
 }
@@ -214,189 +217,37 @@ fn value(values: &Values, name: &str) -> String {
     values.get(name).cloned().unwrap_or_default()
 }
 
-/// Makes the lab's folder and takes its lock. A folder that was reaped between the two is made
-/// again.
-fn occupy(folder: &Path) -> Result<Folder, LabError> {
-    let path = folder.join(HOST_LOCK);
-    let take = || -> std::io::Result<Option<File>> {
-        std::fs::create_dir_all(folder)?;
-        let lock = lock_file(&path)?;
-        lock.try_lock()?;
-        let same = std::fs::metadata(&path)
-            .is_ok_and(|there| lock.metadata().is_ok_and(|ours| there.ino() == ours.ino()));
-        if same {
-            lock_file(&folder.join(USERS_LOCK))?;
-        }
-        Ok(same.then_some(lock))
-    };
-    for _ in 0..ROUNDS {
-        match take() {
-            Ok(Some(lock)) => {
-                return Ok(Folder {
-                    path: folder.to_owned(),
-                    _lock: lock,
-                });
-            }
-            Ok(None) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(source) => {
-                return Err(LabError::System {
-                    what: format!("cannot take the lab's folder {}", folder.display()),
-                    source,
-                });
-            }
-        }
-    }
-    Err(LabError::System {
-        what: format!("somebody keeps removing {}", folder.display()),
-        source: std::io::ErrorKind::NotFound.into(),
-    })
-}
-
-fn bind() -> Result<TcpListener, LabError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(system("cannot bind a loopback port"))
-}
-
-/// Addresses before files: binds everything, starts the forges, then knows every value.
-async fn prepare(
-    checkout: &Checkout,
-    plan: &Plan,
-    id: &str,
-    folder: &Path,
-) -> Result<(Site, BTreeMap<String, Forge>), LabError> {
-    let authority = checkout.authority()?;
-    let keys = checkout.keys()?;
-    let mut values = Values::new();
-    let mut set = |name: String, value: &str| values.insert(name, value.to_owned());
-    let mut listeners = BTreeMap::new();
-    let mut forges = BTreeMap::new();
-
-    let ca = authority.certificate_pem();
-    let ca_file = folder.join("ca.pem");
-    write_private(&ca_file, ca.as_bytes()).map_err(system("cannot write the CA's certificate"))?;
-    set("lab.ca".to_owned(), ca);
-    set(
-        "lab.ca.other".to_owned(),
-        checkout.other_authority()?.certificate_pem(),
-    );
-    set("lab.file.ca".to_owned(), &ca_file.display().to_string());
-
-    let listener = bind()?;
-    let address = listener
-        .local_addr()
-        .map_err(system("cannot read a bound address"))?;
-    let url = format!("https://{address}");
-    listeners.insert(API_SERVER.to_owned(), listener);
-    set("lab.apiserver.url".to_owned(), &url);
-
-    for (name, provider) in &plan.providers {
-        let listener = bind()?;
-        let address = listener
-            .local_addr()
-            .map_err(system("cannot read a bound address"))?;
-        let certificate = authority.server_certificate(&["127.0.0.1", "localhost"])?;
-        set(format!("lab.idp.{name}.listen"), &address.to_string());
-        let issuer = match provider.kind {
-            ProviderKind::Dex => {
-                for (what, content) in [
-                    ("cert", certificate.pem.as_str()),
-                    ("key", certificate.key_pem.expose_secret()),
-                ] {
-                    let file = folder.join(format!("{name}-{what}.pem"));
-                    write_private(&file, content.as_bytes())
-                        .map_err(system("cannot write a certificate"))?;
-                    set(
-                        format!("lab.file.{name}.{what}"),
-                        &file.display().to_string(),
-                    );
-                }
-                listeners.insert(name.clone(), listener);
-                format!("https://{address}/dex")
-            }
-            ProviderKind::Forge => {
-                let issuer = format!("https://{address}");
-                let forge = Forge::start(listener, issuer.clone(), certificate, keys.clone(), name)
-                    .await
-                    .map_err(|error| LabError::Refused {
-                        component: name.clone(),
-                        message: error.to_string(),
-                    })?;
-                forges.insert(name.clone(), forge);
-                issuer
-            }
-        };
-        set(format!("lab.idp.{name}.issuer"), &issuer);
-    }
-    let kubeconfig_file = folder.join(KUBECONFIG);
-    set(
-        "lab.file.kubeconfig".to_owned(),
-        &kubeconfig_file.display().to_string(),
-    );
-    let text = kubeconfig_text(plan, folder, &authority, &values)?;
-    write_private(&kubeconfig_file, text.expose_secret().as_bytes())
-        .map_err(system("cannot write the kubeconfig"))?;
-    let site = Site {
-        id: id.to_owned(),
-        folder: folder.to_owned(),
-        plan: plan.clone(),
-        values,
-        authority,
-        keys,
-        listeners,
-    };
-    Ok((site, forges))
-}
-
-/// The administrator first, then a context for each provider that people log in at by kubelogin.
-fn kubeconfig_text(
-    plan: &Plan,
-    folder: &Path,
-    authority: &Authority,
-    values: &Values,
-) -> Result<SecretString, LabError> {
-    let admin = authority.client_certificate(
-        "authlab-admin",
-        &["system:masters".to_owned()],
-        CERTIFICATE_LIFETIME,
-    )?;
-    let admin = Login::Certificate {
-        certificate: admin.pem,
-        key: admin.key_pem,
-    };
-    let mut logins = vec![("admin", admin)];
-    for (name, provider) in &plan.providers {
-        if let Some(client) = &provider.client {
-            let issuer = value(values, &format!("lab.idp.{name}.issuer"));
-            let login = Login::kubelogin(&issuer, client, &folder.join("ca.pem"), folder);
-            logins.push((name, login));
-        }
-    }
-    let url = value(values, "lab.apiserver.url");
-    Ok(kubeconfig::text(
-        &plan.lab,
-        &url,
-        authority.certificate_pem(),
-        &logins,
-    ))
-}
-
-async fn serve(listener: UnixListener, shared: Arc<Shared>) {
+async fn serve(listener: UnixListener, shared: Arc<Shared>, closed: CancellationToken) {
     let mut clients = JoinSet::new();
     loop {
         tokio::select! {
+            () = closed.cancelled() => break,
             Some(_) = clients.join_next() => {}
-            accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { continue };
-                let shared = Arc::clone(&shared);
-                clients.spawn(async move {
-                    // A client that went away gets no answer.
-                    let _ = control::answer(stream, async |request| {
-                        handle(&shared, request).await
-                    })
-                    .await;
-                });
-            }
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    clients.spawn(client(stream, Arc::clone(&shared)));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the control socket takes no connection");
+                    tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
+                }
+            },
         }
+    }
+    clients.shutdown().await;
+}
+
+async fn client(stream: tokio::net::UnixStream, shared: Arc<Shared>) {
+    let mut last = false;
+    // A client that went away gets no answer.
+    let _ = control::answer(stream, async |request| {
+        last = matches!(request, Request::Shutdown);
+        handle(&shared, request).await
+    })
+    .await;
+    // Only now: the end of the lab would cut the answer off.
+    if last {
+        shared.over.cancel();
     }
 }
 
@@ -414,21 +265,24 @@ async fn handle(shared: &Shared, request: Request) -> Response {
                 other => other,
             }
         }
-        Request::Token { provider, token } => match shared.forges.get(&provider) {
-            Some(forge) => match forge.sign(&token) {
-                Ok(token) => Response::Token { token },
+        Request::Token { provider, token } => {
+            let Some(forge) = shared.forges.get(&provider).cloned() else {
+                let known: Vec<&str> = shared.forges.keys().map(String::as_str).collect();
+                let known = known.join(", ");
+                return failed(format!(
+                    "no forge `{provider}` in this lab; it has: {known}"
+                ));
+            };
+            // A key that is not in the pool yet takes a while to make.
+            match tokio::task::spawn_blocking(move || forge.sign(&token)).await {
+                Ok(Ok(token)) => Response::Token { token },
+                Ok(Err(error)) => failed(error.to_string()),
                 Err(error) => failed(error.to_string()),
-            },
-            None => failed(format!(
-                "no forge `{provider}` in this lab; it has: {}",
-                shared.forges.keys().cloned().collect::<Vec<_>>().join(", ")
-            )),
-        },
+            }
+        }
         Request::ClientCertificate { user, groups } => {
-            match shared
-                .authority
-                .client_certificate(&user, &groups, CERTIFICATE_LIFETIME)
-            {
+            let authority = &shared.authority;
+            match authority.client_certificate(&user, &groups, CERTIFICATE_LIFETIME) {
                 Ok(issued) => Response::ClientCertificate {
                     certificate: issued.pem,
                     key: issued.key_pem,
@@ -440,9 +294,6 @@ async fn handle(shared: &Shared, request: Request) -> Response {
             Ok(events) => Response::AuditLog { events },
             Err(error) => failed(error.to_string()),
         },
-        Request::Shutdown => {
-            shared.stopping.notify_one();
-            Response::Done
-        }
+        Request::Shutdown => Response::Done,
     }
 }

@@ -4,16 +4,23 @@
 //! process. Everybody else sees only its state file and its control socket.
 
 pub mod backend;
+pub mod background;
 pub mod checkout;
 pub mod control;
+pub mod exec;
+pub mod folder;
 pub mod host;
+pub mod interrupt;
 pub mod kubeconfig;
 pub mod lifecycle;
 pub mod plan;
+mod prepare;
 pub mod process;
+mod refusal;
 pub mod render;
 pub mod socket;
 pub mod source;
 pub mod spec;
 pub mod state;
+pub mod told;
 pub mod wait;

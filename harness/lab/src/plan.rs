@@ -67,6 +67,8 @@ pub struct Plan {
     pub providers: BTreeMap<String, Provider>,
     /// The API server's authentication at start; the baseline that scenarios return to.
     pub authentication: Authentication,
+    /// The lab file, where `authentication` comes from it: for errors to show.
+    pub file: Option<Text>,
 }
 
 /// `fixtures/` below the checkout's root.
@@ -88,7 +90,7 @@ impl Plan {
         let file: LabFile = source.parse()?;
         let mut providers = BTreeMap::new();
         for (name, spec) in file.identity_providers {
-            providers.insert(name, provider(root, &source, spec)?);
+            providers.insert(name.0, provider(root, &source, spec)?);
         }
         let config = file
             .api_server
@@ -101,13 +103,12 @@ impl Plan {
             providers,
             authentication: Authentication {
                 config,
-                flags: file
-                    .api_server
-                    .flags
-                    .into_iter()
-                    .map(|(name, values)| (name, values.0))
-                    .collect(),
+                flags: file.api_server.flags,
             },
+            file: Some(Text {
+                name: source.name().to_owned(),
+                text: source.text().to_owned(),
+            }),
         })
     }
 
@@ -115,6 +116,7 @@ impl Plan {
     #[must_use]
     pub fn with_authentication(mut self, authentication: Authentication) -> Self {
         self.authentication = authentication;
+        self.file = None;
         self
     }
 
@@ -124,7 +126,12 @@ impl Plan {
     /// Never: a plan always serialises.
     #[must_use]
     pub fn identity(&self) -> String {
-        let text = serde_json::to_vec(self).expect("a plan serialises");
+        // The file's comments and layout make no other lab.
+        let plan = Self {
+            file: None,
+            ..self.clone()
+        };
+        let text = serde_json::to_vec(&plan).expect("a plan serialises");
         let digest = Sha256::digest(&text);
         digest
             .iter()

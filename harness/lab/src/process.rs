@@ -1,8 +1,17 @@
 //! Processes of the machine, told apart by their number and start time.
 
 use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::state::Process;
+
+/// How long a killed process may take to be gone.
+const DEATH: Duration = Duration::from_secs(10);
 
 /// This process.
 ///
@@ -41,4 +50,43 @@ pub fn started(pid: u32) -> io::Result<u64> {
         .get(19)
         .and_then(|field| field.parse().ok())
         .ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Kills every process that was started with the variable `label` set to `folder`, this one apart,
+/// and waits until they are gone.
+pub(crate) fn kill_labelled(label: &str, folder: &Path) {
+    let ours = format!("{label}={}", folder.display());
+    for process in labelled(&ours) {
+        // It may have ended in the meantime.
+        let _ = pidfd_send_signal(&process, Signal::KILL);
+        // A process's descriptor becomes readable when it ends (pidfd_open(2)).
+        let end = [PollFd::new(&process, PollFlags::IN)];
+        let bound = Timespec::try_from(DEATH).ok();
+        if !matches!(poll(&mut { end }, bound.as_ref()), Ok(1)) {
+            tracing::warn!(folder = %folder.display(), "a process of a dead lab does not end");
+        }
+    }
+}
+
+/// Processes by descriptors: unlike a number, one never comes to mean another process.
+fn labelled(variable: &str) -> Vec<OwnedFd> {
+    std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let number: u32 = entry.file_name().to_str()?.parse().ok()?;
+            if number == std::process::id() {
+                return None;
+            }
+            let pid = Pid::from_raw(i32::try_from(number).ok()?)?;
+            // First the descriptor, then the look: both are of the same process, or it is gone.
+            let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+            let environment = std::fs::read(entry.path().join("environ")).ok()?;
+            environment
+                .split(|byte| *byte == 0)
+                .any(|one| one == variable.as_bytes())
+                .then_some(process)
+        })
+        .collect()
 }

@@ -162,34 +162,50 @@ impl Source {
         }))
     }
 
+    /// An error about the word at `offset` of this source.
+    #[must_use]
+    pub fn error_word(
+        &self,
+        offset: usize,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> SourceError {
+        self.error_at(offset, self.word(offset), message, label)
+    }
+
+    /// The byte at which a line and column (both from 1, in characters) lie; the end of a line that
+    /// is shorter, the end of a text that has no such line.
+    #[must_use]
+    pub fn offset(&self, line: usize, column: usize) -> usize {
+        let before: usize = self
+            .text
+            .split_inclusive('\n')
+            .take(line.saturating_sub(1))
+            .map(str::len)
+            .sum();
+        let rest = self.text.get(before..).unwrap_or("");
+        let columns = rest.chars().take(column.saturating_sub(1));
+        let within = columns.take_while(|c| *c != '\n').map(char::len_utf8);
+        before + within.sum::<usize>()
+    }
+
     fn span(&self, location: Location) -> SourceSpan {
         let span = location.span();
         let offset = match span.byte_offset() {
             Some(offset) => to_usize(offset),
             // The scanner's own errors know line and column only.
-            None => self.offset(location),
+            None => self.offset(to_usize(location.line()), to_usize(location.column())),
         };
         let len = span.byte_len().map_or(0, to_usize);
-        // An empty span underlines nothing: widen it to the word that stands there.
-        let rest = self.text.get(offset..).unwrap_or("");
-        let word = rest
-            .find(|c: char| c.is_whitespace() || c == ':')
-            .unwrap_or(rest.len());
-        (offset, len.max(word)).into()
+        // An empty span underlines nothing.
+        (offset, len.max(self.word(offset))).into()
     }
 
-    /// The byte at which a line and column (both from 1, in characters) lie.
-    fn offset(&self, location: Location) -> usize {
-        let line = to_usize(location.line().saturating_sub(1));
-        let column = to_usize(location.column().saturating_sub(1));
-        let before: usize = self
-            .text
-            .split_inclusive('\n')
-            .take(line)
-            .map(str::len)
-            .sum();
-        let rest = self.text.get(before..).unwrap_or("");
-        before + rest.chars().take(column).map(char::len_utf8).sum::<usize>()
+    /// The length of the word at `offset`.
+    fn word(&self, offset: usize) -> usize {
+        let rest = self.text.get(offset..).unwrap_or("");
+        rest.find(|c: char| c.is_whitespace() || c == ':')
+            .unwrap_or(rest.len())
     }
 
     fn refuse(&self, error: &YamlError) -> SourceError {

@@ -15,10 +15,34 @@ pub struct LabFile {
     pub description: String,
     /// Identity providers by the name that scenarios use.
     #[serde(default)]
-    pub identity_providers: BTreeMap<String, ProviderSpec>,
+    pub identity_providers: BTreeMap<ProviderName, ProviderSpec>,
     /// The API server.
     #[serde(default)]
     pub api_server: ApiServerSpec,
+}
+
+/// The name of an identity provider: part of placeholders, file names and variables.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ProviderName(pub String);
+
+/// Names that mean something else where providers are named too.
+const TAKEN: &[&str] = &["admin", "apiserver"];
+
+impl<'de> Deserialize<'de> for ProviderName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if TAKEN.contains(&name.as_str()) {
+            let why = format!("an identity provider cannot be called `{name}`");
+            return Err(serde::de::Error::custom(why));
+        }
+        if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(allowed) {
+            return Err(serde::de::Error::custom(format!(
+                "`{name}` is no name for an identity provider: a-z, then a-z, 0-9 and -"
+            )));
+        }
+        Ok(Self(name))
+    }
 }
 
 /// Which product an identity provider is.
@@ -80,9 +104,50 @@ pub struct ApiServerSpec {
     /// `AuthenticationConfiguration` file below `fixtures/`.
     #[serde(default)]
     pub authentication: Option<Spanned<PathBuf>>,
-    /// Flags without their leading dashes; a flag that may be repeated takes a list.
-    #[serde(default)]
-    pub flags: BTreeMap<String, FlagValue>,
+    /// `--oidc-*` flags without their leading dashes; a flag that may be repeated takes a list.
+    #[serde(default, deserialize_with = "flags")]
+    pub flags: BTreeMap<String, Vec<String>>,
+}
+
+/// The flags that stand for a configuration file.
+/// Source: <https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/>.
+const FLAGS: &[&str] = &[
+    "oidc-ca-file",
+    "oidc-client-id",
+    "oidc-groups-claim",
+    "oidc-groups-prefix",
+    "oidc-issuer-url",
+    "oidc-required-claim",
+    "oidc-signing-algs",
+    "oidc-username-claim",
+    "oidc-username-prefix",
+];
+
+/// Reads flags, and refuses one that the API server does not have.
+///
+/// # Errors
+/// At the flag, with what was meant.
+pub fn flags<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Vec<String>>, D::Error> {
+    let given = BTreeMap::<FlagName, FlagValue>::deserialize(deserializer)?;
+    Ok(given
+        .into_iter()
+        .map(|(name, value)| (name.0, value.0))
+        .collect())
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct FlagName(String);
+
+impl<'de> Deserialize<'de> for FlagName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if FLAGS.contains(&name.as_str()) {
+            return Ok(Self(name));
+        }
+        Err(serde::de::Error::unknown_field(&name, FLAGS))
+    }
 }
 
 /// One flag's value, or the values of a repeated flag.
@@ -96,7 +161,7 @@ impl<'de> Deserialize<'de> for FlagValue {
             type Value = FlagValue;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a flag's value, or a list of them")
+                f.write_str("a flag's value in quotes, or a list of them")
             }
 
             fn visit_str<E>(self, text: &str) -> Result<FlagValue, E> {

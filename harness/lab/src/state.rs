@@ -75,6 +75,8 @@ pub struct State {
     pub authentication: Authentication,
     /// The identity of the plan that it was started from.
     pub plan: String,
+    /// What its components take in their files and a person may not have meant, file first.
+    pub warnings: Vec<String>,
 }
 
 /// A process, told apart from a later one with the same number by its start time.
@@ -165,6 +167,7 @@ impl State {
             .collect();
         serde_json::json!({
             "id": self.id, "lab": self.lab, "backend": self.backend, "host": self.host,
+            "warnings": self.warnings,
             "apiServer": self.api_server, "identityProviders": issuers,
             "capabilities": self.capabilities, "socket": self.socket,
         })
@@ -209,6 +212,7 @@ pub fn lock_file(path: &Path) -> io::Result<std::fs::File> {
     std::fs::OpenOptions::new()
         .create(true)
         .truncate(false)
+        .read(true)
         .write(true)
         .mode(0o600)
         .open(path)

@@ -44,6 +44,17 @@ pub fn compare(left: &Report, right: &Report) -> Vec<Difference> {
     out
 }
 
+/// 0 no difference; 1 a difference; 2 the lab or a file is at fault on a side, and then nothing can be
+/// said of the rest (2 beats 1).
+#[must_use]
+pub fn exit_code(left: &Report, right: &Report, differences: &[Difference]) -> u8 {
+    if left.exit_code() == 2 || right.exit_code() == 2 {
+        2
+    } else {
+        u8::from(!differences.is_empty())
+    }
+}
+
 fn lonely(one: &ScenarioReport, left: &str, right: &str) -> Difference {
     Difference {
         scenario: one.id.clone(),

@@ -1,19 +1,18 @@
 //! A run of many scenarios: labs are started for them, shared where starting is slow, and ended.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use authlab_lab::checkout::Checkout;
 use authlab_lab::host::Host;
-use authlab_lab::lifecycle;
+use authlab_lab::lifecycle::{self, UpError};
 use authlab_lab::plan::Plan;
-use authlab_lab::state::{BackendKind, Capability, STATE_FILE};
+use authlab_lab::state::{BackendKind, Capability, STATE_FILE, State};
 use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
-use crate::listing::Case;
+use crate::listing::{Case, describe};
 use crate::report::{Report, ScenarioReport};
 use crate::runner::{Event, Sink, run};
 
@@ -60,40 +59,46 @@ pub async fn all(
 ) -> Report {
     let start = Instant::now();
     let mut done: BTreeMap<usize, ScenarioReport> = BTreeMap::new();
-    let groups = groups(cases, options.backend, sink, &mut done);
-    let finished: Vec<_> = futures_util::stream::iter(groups)
+    let groups = groups(cases, options, sink, &mut done);
+    let mut finished = futures_util::stream::iter(groups)
         .map(|group| serve(checkout, cases, group, options, sink, cancel))
-        .buffer_unordered(options.jobs.max(1))
-        .collect()
-        .await;
-    done.extend(finished.into_iter().flatten());
+        .buffer_unordered(options.jobs.max(1));
+    // Many labs read the same file: each of its warnings is told once.
+    let mut warnings = BTreeSet::new();
+    while let Some(served) = finished.next().await {
+        done.extend(served.reports);
+        warnings.extend(served.warnings);
+    }
+    drop(finished);
     Report {
         backend: options.backend.name().to_owned(),
         interrupted: cancel.is_cancelled(),
         milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+        warnings: warnings.into_iter().collect(),
         scenarios: done.into_values().collect(),
     }
 }
 
-/// Scenarios with the same lab and the same start share a lab where starting one takes seconds.
+/// Scenarios with the same lab and the same start share a lab where starting one takes seconds, or
+/// the lab is to stay.
 /// Files that cannot be used are reported at once.
 fn groups(
     cases: &[Case],
-    backend: BackendKind,
+    options: Options,
     sink: &dyn Sink,
     done: &mut BTreeMap<usize, ScenarioReport>,
 ) -> Vec<Group> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     for (index, case) in cases.iter().enumerate() {
         let plan = match case.scenario() {
-            Ok(scenario) => scenario.plan(case.lab()).map_err(|error| error.to_string()),
+            Ok(scenario) => scenario.plan(case.lab()).map_err(|error| describe(&error)),
             Err(_) => Err(String::new()),
         };
         match plan {
             Ok(plan) => {
-                let key = match backend {
-                    BackendKind::Embedded => index.to_string(),
-                    BackendKind::Process => plan.identity(),
+                let key = match options.backend {
+                    BackendKind::Embedded if !options.keep => index.to_string(),
+                    _ => plan.identity(),
                 };
                 let group = groups.entry(key).or_insert(Group {
                     plan,
@@ -117,6 +122,12 @@ fn groups(
     groups
 }
 
+/// What came of a group.
+struct Served {
+    reports: Vec<(usize, ScenarioReport)>,
+    warnings: Vec<String>,
+}
+
 async fn serve(
     checkout: &Checkout,
     cases: &[Case],
@@ -124,17 +135,17 @@ async fn serve(
     options: Options,
     sink: &dyn Sink,
     cancel: &CancellationToken,
-) -> Vec<(usize, ScenarioReport)> {
-    let each = |end: &dyn Fn(ScenarioReport) -> ScenarioReport| -> Vec<_> {
-        group
-            .indices
-            .iter()
-            .map(|&index| {
-                let report = end(cases[index].report());
-                sink.event(&Event::Done { report: &report });
-                (index, report)
-            })
-            .collect()
+) -> Served {
+    let each = |end: &dyn Fn(ScenarioReport) -> ScenarioReport| {
+        let ended = group.indices.iter().map(|&index| {
+            let report = end(cases[index].report());
+            sink.event(&Event::Done { report: &report });
+            (index, report)
+        });
+        Served {
+            reports: ended.collect(),
+            warnings: Vec::new(),
+        }
     };
     let not_reached = |mut report: ScenarioReport| {
         report.interrupted = true;
@@ -143,12 +154,9 @@ async fn serve(
     if cancel.is_cancelled() {
         return each(&not_reached);
     }
-    let lab = tokio::select! {
-        lab = Lab::start(checkout, &group, options, cancel) => lab,
-        () = cancel.cancelled() => return each(&not_reached),
-    };
-    let lab = match lab {
-        Ok(lab) => lab,
+    let lab = match Lab::start(checkout, &group, options, cancel).await {
+        Ok(Some(lab)) => lab,
+        Ok(None) => return each(&not_reached),
         Err(fault) => return each(&|report| report.broken(fault.clone())),
     };
     let mut reports = Vec::new();
@@ -156,31 +164,34 @@ async fn serve(
         let report = lab.run(&cases[index], sink, cancel).await;
         reports.push((index, report));
     }
+    let warnings = lab.state().warnings.clone();
     lab.end().await;
-    reports
+    Served { reports, warnings }
 }
 
 /// A lab of this process, or one that stays when this process has ended.
 enum Lab {
     Here(Box<Host>),
-    Kept(std::path::PathBuf),
+    Kept(Box<State>),
 }
 
 impl Lab {
+    /// `None` when `cancel` was cancelled first: nothing of the lab is left then.
     async fn start(
         checkout: &Checkout,
         group: &Group,
         options: Options,
         cancel: &CancellationToken,
-    ) -> Result<Self, String> {
+    ) -> Result<Option<Self>, String> {
         let plan = &group.plan;
         let backend = options.backend;
         if options.keep {
             let id = format!("{}-{}-{}", plan.lab, backend.name(), plan.identity());
-            return lifecycle::up(checkout, backend, plan, &id, cancel.cancelled())
-                .await
-                .map(|state| Self::Kept(state.folder().join(STATE_FILE)))
-                .map_err(|error| error.to_string());
+            return match lifecycle::up(checkout, backend, plan, &id, cancel).await {
+                Ok(state) => Ok(Some(Self::Kept(Box::new(state)))),
+                Err(UpError::Interrupted) => Ok(None),
+                Err(error) => Err(describe(&error)),
+            };
         }
         // Several suites may run in one process: every test is one.
         static LABS: AtomicUsize = AtomicUsize::new(0);
@@ -191,9 +202,12 @@ impl Lab {
             backend.name(),
             std::process::id()
         );
-        match Host::start(checkout, backend, plan.clone(), &id).await {
-            Ok(host) => Ok(Self::Here(Box::new(host))),
-            Err(error) => Err(crate::listing::describe(&error)),
+        tokio::select! {
+            started = Host::start(checkout, backend, plan.clone(), &id) => match started {
+                Ok(host) => Ok(Some(Self::Here(Box::new(host)))),
+                Err(error) => Err(describe(&error)),
+            },
+            () = cancel.cancelled() => Ok(None),
         }
     }
 
@@ -203,19 +217,25 @@ impl Lab {
         sink: &dyn Sink,
         cancel: &CancellationToken,
     ) -> ScenarioReport {
-        let host = match self {
-            Self::Kept(state) => return run(case, state, sink, cancel).await,
-            Self::Here(host) => host,
+        let state = self.state().folder().join(STATE_FILE);
+        let Self::Here(host) = self else {
+            return run(case, &state, sink, cancel).await;
         };
-        let state = host.folder().join(STATE_FILE);
         tokio::select! {
-            report = run(case, Path::new(&state), sink, cancel) => report,
+            report = run(case, &state, sink, cancel) => report,
             over = host.over() => {
-                let why = over.map_or_else(|| "somebody ended the lab".to_owned(), |e| e.to_string());
+                let why = over.map_or_else(|| "somebody ended the lab".to_owned(), |e| describe(&e));
                 let report = case.report().broken(why);
                 sink.event(&Event::Done { report: &report });
                 report
             }
+        }
+    }
+
+    fn state(&self) -> &State {
+        match self {
+            Self::Here(host) => host.state(),
+            Self::Kept(state) => state,
         }
     }
 

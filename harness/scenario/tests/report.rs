@@ -66,6 +66,7 @@ fn report() -> Report {
         backend: "embedded".to_owned(),
         interrupted: false,
         milliseconds: 1234,
+        warnings: Vec::new(),
         scenarios: vec![
             scenario("good", Outcome::Passed, vec![passed.clone()]),
             scenario("bad", Outcome::Failed, vec![passed, failed]),

@@ -1,45 +1,42 @@
 //! `cargo xtask e2e` and `cargo xtask diff`: scenarios, run and reported.
 
-use std::io::{IsTerminal, stdout};
+use std::io::{IsTerminal, stderr, stdout};
 use std::num::NonZero;
-use std::path::Path;
 use std::process::ExitCode;
 
 use authlab_lab::checkout::Checkout;
-use authlab_lab::lifecycle;
 use authlab_lab::source::nearest;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::{Report, junit, live::Live, style::Style, terminal};
 use authlab_scenario::suite::{self, Options};
-use authlab_scenario::{Case, diff};
-use miette::{IntoDiagnostic, WrapErr, miette};
+use authlab_scenario::{Case, Event, diff};
+use miette::{IntoDiagnostic, miette};
 use tokio_util::sync::CancellationToken;
 
-use super::{Ended, prepare_tools, runtime};
+use super::{
+    Ended, check_writable, interrupted, interruptible, is_stdout, prepare_tools, reap, warn, write,
+};
 use crate::cli::{DiffArgs, E2eArgs};
 use crate::terminal as driver;
 
 /// `cargo xtask e2e`
 pub fn run(args: &E2eArgs) -> Ended {
-    let checkout = Checkout::here();
-    let cases = select(&checkout, &args.filter, args.lab.as_deref())?;
-    let kind = BackendKind::from(args.backend);
-    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
-    let report = runtime()?.block_on(async {
-        let cancel = cancel_on_signal()?;
-        suite_on(
-            &checkout, &cases, kind, args.jobs, args.keep, to_stdout, &cancel,
-        )
-        .await
+    let files = [args.junit.as_deref(), args.json.as_deref()];
+    let report = interruptible(async |cancel| {
+        let checkout = Checkout::here();
+        let cases = select(&checkout, &args.filter, args.lab.as_deref())?;
+        for file in files {
+            check_writable(file)?;
+        }
+        let options = options(args.backend.into(), args.jobs, args.keep);
+        let quiet = files.into_iter().any(is_stdout);
+        suite_on(&checkout, &cases, options, quiet, &cancel).await
     })?;
-    if let Some(file) = &args.junit {
-        write(file, &junit::render(&report))?;
-    }
-    if let Some(file) = &args.json {
-        if to_stdout {
-            driver::line(format_args!("{}", report.json()));
-        } else {
-            write(file, &report.json())?;
+    warn(&report.warnings);
+    let views: [fn(&Report) -> String; 2] = [junit::render, Report::json];
+    for (file, view) in files.iter().zip(views) {
+        if let Some(file) = file {
+            write(file, &view(&report))?;
         }
     }
     if args.keep {
@@ -50,32 +47,29 @@ pub fn run(args: &E2eArgs) -> Ended {
 
 /// `cargo xtask diff`
 pub fn diff(args: &DiffArgs) -> Ended {
-    let checkout = Checkout::here();
-    let cases = select(&checkout, &args.filter, None)?;
     let sides = [args.left, args.right].map(BackendKind::from);
-    let reports = runtime()?.block_on(async {
-        let cancel = cancel_on_signal()?;
+    let reports = interruptible(async |cancel| {
+        let checkout = Checkout::here();
+        let cases = select(&checkout, &args.filter, None)?;
         let mut reports = Vec::new();
         for kind in sides {
             driver::note(&format!("{} scenarios on {}", cases.len(), kind.name()));
-            reports.push(
-                suite_on(
-                    &checkout, &cases, kind, args.jobs, false, args.json, &cancel,
-                )
-                .await?,
-            );
+            let options = options(kind, args.jobs, false);
+            let report = suite_on(&checkout, &cases, options, args.json, &cancel).await?;
+            if report.interrupted {
+                return Ok(None);
+            }
+            reports.push(report);
         }
-        miette::Result::<Vec<Report>>::Ok(reports)
+        Ok(Some(reports))
     })?;
-    if let Some(cut) = reports.iter().find(|report| report.interrupted) {
-        return Ok(ExitCode::from(cut.exit_code()));
-    }
-    let differences = diff::compare(&reports[0], &reports[1]);
+    let Some([left, right]) = reports.as_deref() else {
+        return Ok(interrupted());
+    };
+    let differences = diff::compare(left, right);
     if args.json {
-        driver::line(format_args!(
-            "{}",
-            serde_json::to_string_pretty(&differences).into_diagnostic()?
-        ));
+        let json = serde_json::to_string_pretty(&differences).into_diagnostic()?;
+        driver::line(json);
     } else {
         for one in &differences {
             driver::line(format_args!(
@@ -90,67 +84,44 @@ pub fn diff(args: &DiffArgs) -> Ended {
         }
         driver::line(format_args!(
             "{} scenarios compared, {} differences",
-            cases.len(),
+            left.scenarios.len(),
             differences.len()
         ));
     }
-    Ok(if differences.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(1)
-    })
+    Ok(ExitCode::from(diff::exit_code(left, right, &differences)))
 }
 
-/// Runs `cases`, shows them as they end (on standard error when results go to standard output).
-async fn suite_on(
-    checkout: &Checkout,
-    cases: &[Case],
-    backend: BackendKind,
-    jobs: Option<usize>,
-    keep: bool,
-    quiet: bool,
-    cancel: &CancellationToken,
-) -> miette::Result<Report> {
-    prepare_tools(backend).await?;
-    for gone in lifecycle::reap(checkout) {
-        driver::note(&format!("removed what a dead {gone} had left"));
-    }
+fn options(backend: BackendKind, jobs: Option<usize>, keep: bool) -> Options {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let options = Options {
+    Options {
         backend,
         jobs: jobs.unwrap_or(cores),
         keep,
-    };
-    let report = if quiet {
-        suite::all(
-            checkout,
-            cases,
-            options,
-            &|_: &authlab_scenario::Event<'_>| {},
-            cancel,
-        )
-        .await
-    } else {
-        let style = Style::detect(stdout().is_terminal());
-        let live = Live::new(stdout(), style, std::io::stderr().is_terminal());
-        let report = suite::all(checkout, cases, options, &live, cancel).await;
-        driver::print(format_args!("{}", terminal::render(&report, style)));
-        report
-    };
-    Ok(report)
+    }
 }
 
-/// A first Ctrl-C or SIGTERM ends the run in good order; a second one is not waited for.
-fn cancel_on_signal() -> miette::Result<CancellationToken> {
-    let cancel = CancellationToken::new();
-    let first = lifecycle::stop_signal().into_diagnostic()?;
-    let told = cancel.clone();
-    tokio::spawn(async move {
-        first.await;
-        driver::note("stopping: labs are being ended");
-        told.cancel();
-    });
-    Ok(cancel)
+/// Runs `cases` and shows them as they end, unless results go to standard output.
+async fn suite_on(
+    checkout: &Checkout,
+    cases: &[Case],
+    options: Options,
+    quiet: bool,
+    cancel: &CancellationToken,
+) -> miette::Result<Report> {
+    tokio::select! {
+        ready = prepare_tools(options.backend) => ready?,
+        () = cancel.cancelled() => {}
+    }
+    reap(checkout);
+    if quiet {
+        let silent = |_: &Event<'_>| {};
+        return Ok(suite::all(checkout, cases, options, &silent, cancel).await);
+    }
+    let style = Style::detect(stdout().is_terminal());
+    let live = Live::new(stdout(), style, stderr().is_terminal());
+    let report = suite::all(checkout, cases, options, &live, cancel).await;
+    driver::print(terminal::render(&report, style));
+    Ok(report)
 }
 
 /// The cases whose file contains one of the filters, on the labs asked for.
@@ -187,13 +158,4 @@ fn select(checkout: &Checkout, filter: &[String], lab: Option<&str>) -> miette::
         });
     }
     Ok(cases)
-}
-
-fn write(file: &Path, text: &str) -> miette::Result<()> {
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).into_diagnostic()?;
-    }
-    std::fs::write(file, text)
-        .into_diagnostic()
-        .wrap_err_with(|| format!("cannot write {}", file.display()))
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use authlab_lab::background;
 use authlab_lab::checkout::Checkout;
 use authlab_lab::lifecycle::{self, Entry, UpError};
 use authlab_lab::plan::{self, Plan, Text};
@@ -10,57 +11,36 @@ use authlab_lab::source::nearest;
 use authlab_lab::state::{BackendKind, State};
 use miette::{IntoDiagnostic, WrapErr, miette};
 
-use super::{Ended, INTERRUPTED, runtime};
+use super::{Ended, interrupted, interruptible, prepare_tools, reap, runtime, warn};
 use crate::cli::{DownArgs, EnvArgs, RenderArgs, Shell, StatusArgs, UpArgs};
 use crate::terminal;
 
 /// `cargo xtask up`
 pub fn up(args: &UpArgs) -> Ended {
-    let checkout = Checkout::here();
-    let kind = BackendKind::from(args.backend);
-    let plan = Plan::load(checkout.root(), &args.lab)?;
-    let id = format!("{}-{}", args.lab, kind.name());
-    for gone in lifecycle::reap(&checkout) {
-        terminal::note(&format!("removed what a dead {gone} had left"));
-    }
-    if let Some(entry) = lifecycle::list(&checkout).into_iter().find(|e| e.id == id) {
-        return already_up(&entry, &plan);
-    }
-    runtime()?.block_on(async {
-        crate::commands::prepare_tools(kind).await?;
+    interruptible(async |cancel| {
+        let checkout = Checkout::here();
+        let kind = BackendKind::from(args.backend);
+        let plan = Plan::load(checkout.root(), &args.lab)?;
+        let id = format!("{}-{}", args.lab, kind.name());
+        reap(&checkout);
+        tokio::select! {
+            ready = prepare_tools(kind) => ready?,
+            () = cancel.cancelled() => return Ok(interrupted()),
+        }
         let bar = terminal::under_way(&format!("starting the lab {id}"));
-        let stop = lifecycle::stop_signal().into_diagnostic()?;
-        let started = lifecycle::up(&checkout, kind, &plan, &id, stop).await;
+        let started = lifecycle::up(&checkout, kind, &plan, &id, &cancel).await;
         bar.finish_and_clear();
         match started {
             Ok(state) => {
+                warn(&state.warnings);
                 describe(&state);
                 terminal::line(format_args!("\nnext: eval \"$(cargo xtask env {id})\""));
                 Ok(ExitCode::SUCCESS)
             }
-            Err(UpError::Interrupted) => Ok(ExitCode::from(INTERRUPTED)),
-            Err(error) => Err(miette!("{error}").wrap_err(format!("the lab {id} did not come up"))),
+            Err(UpError::Interrupted) => Ok(interrupted()),
+            Err(error) => Err(error.into()),
         }
     })
-}
-
-fn already_up(entry: &Entry, plan: &Plan) -> Ended {
-    match &entry.state {
-        Some(state) if state.plan == plan.identity() => {
-            describe(state);
-            Ok(ExitCode::SUCCESS)
-        }
-        Some(_) => Err(miette!(
-            help = format!("cargo xtask down {}", entry.id),
-            "the lab {} runs already, from other files than those that stand there now",
-            entry.id
-        )),
-        None => Err(miette!(
-            help = "wait for it, or `cargo xtask down`",
-            "the lab {} is being started by somebody else",
-            entry.id
-        )),
-    }
 }
 
 fn describe(state: &State) {
@@ -85,32 +65,34 @@ fn describe(state: &State) {
 
 /// `cargo xtask down`
 pub fn down(args: &DownArgs) -> Ended {
-    let checkout = Checkout::here();
-    let reaped = lifecycle::reap(&checkout);
-    let entries = lifecycle::list(&checkout);
-    let chosen: Vec<&Entry> = if args.labs.is_empty() {
-        entries.iter().collect()
-    } else {
-        args.labs
-            .iter()
-            .filter(|wanted| !reaped.contains(wanted))
-            .map(|wanted| find(&entries, Some(wanted)))
-            .collect::<miette::Result<_>>()?
-    };
-    for id in &reaped {
-        terminal::line(format_args!("{id}  removed (its host had died)"));
-    }
-    runtime()?.block_on(async {
+    interruptible(async |cancel| {
+        let checkout = Checkout::here();
+        let reaped = lifecycle::reap(&checkout);
+        for id in &reaped {
+            terminal::line(format_args!("{id}  removed (its host had died)"));
+        }
+        let entries = lifecycle::list(&checkout);
+        let chosen: Vec<&Entry> = if args.labs.is_empty() {
+            entries.iter().filter(|entry| entry.background).collect()
+        } else {
+            args.labs
+                .iter()
+                .filter(|wanted| !reaped.contains(wanted))
+                .map(|wanted| find(&entries, Some(wanted)))
+                .collect::<miette::Result<_>>()?
+        };
         for entry in &chosen {
-            lifecycle::down(&checkout, entry).await?;
+            tokio::select! {
+                ended = lifecycle::down(entry) => ended?,
+                () = cancel.cancelled() => return Ok(interrupted()),
+            }
             terminal::line(format_args!("{}  down", entry.id));
         }
-        miette::Result::<()>::Ok(())
-    })?;
-    if reaped.is_empty() && chosen.is_empty() {
-        terminal::line(format_args!("no lab runs"));
-    }
-    Ok(ExitCode::SUCCESS)
+        if reaped.is_empty() && chosen.is_empty() {
+            terminal::line("no lab runs");
+        }
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 /// `cargo xtask status`
@@ -122,18 +104,20 @@ pub fn status(args: &StatusArgs) -> Ended {
             .filter_map(|e| e.state.as_ref())
             .map(State::public)
             .collect();
-        terminal::line(format_args!(
-            "{}",
-            serde_json::to_string_pretty(&labs).into_diagnostic()?
-        ));
+        terminal::line(serde_json::to_string_pretty(&labs).into_diagnostic()?);
         return Ok(ExitCode::SUCCESS);
     }
     if entries.is_empty() {
-        terminal::line(format_args!("no lab runs; `cargo xtask up` starts one"));
+        terminal::line("no lab runs; `cargo xtask up` starts one");
     }
     for entry in &entries {
         match &entry.state {
-            Some(state) => describe(state),
+            Some(state) => {
+                describe(state);
+                if !entry.background {
+                    terminal::line("  goes with the run that started it");
+                }
+            }
             None => terminal::line(format_args!("{}  (starting)", entry.id)),
         }
     }
@@ -183,7 +167,7 @@ pub fn render(args: &RenderArgs) -> Ended {
 /// The hidden lab host.
 pub fn host(id: &str, kind: BackendKind) -> Ended {
     runtime()?
-        .block_on(lifecycle::host_main(&Checkout::here(), kind, id))
+        .block_on(background::host_main(&Checkout::here(), kind, id))
         .wrap_err_with(|| format!("the lab {id}"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -76,3 +76,9 @@ pub fn validate(
         Err(ConfigError::Invalid(violations))
     }
 }
+
+/// The keys that may stand at a path into the file, `jwt[0].issuer`; none where nothing may.
+#[must_use]
+pub fn keys(path: &str) -> Vec<&'static str> {
+    schema::fields(path).iter().map(|(name, _)| *name).collect()
+}

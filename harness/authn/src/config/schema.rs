@@ -184,3 +184,17 @@ pub(super) fn of(version: &str, kind: &str) -> Option<&'static Struct> {
         _ => return None,
     })
 }
+
+/// The fields at a path into an `AuthenticationConfiguration`, indices left out or not.
+pub(super) fn fields(path: &str) -> &'static [(&'static str, Type)] {
+    let mut here = &AUTHENTICATION;
+    for part in path.split('.').filter(|part| !part.is_empty()) {
+        let name = part.split('[').next().unwrap_or(part);
+        let field = here.fields.iter().find(|(field, _)| *field == name);
+        here = match field.map(|(_, kind)| kind) {
+            Some(Type::Struct(inner) | Type::List(Type::Struct(inner))) => inner,
+            _ => return &[],
+        };
+    }
+    here.fields
+}

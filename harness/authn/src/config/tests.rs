@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::{
     AuthenticationConfiguration, ClaimMappings, ClaimValidationRule, ConfigError, Issuer,
-    OidcFlags, UserValidationRule, field, from_flags, issuer, load, mappings, validate,
+    OidcFlags, UserValidationRule, field, from_flags, issuer, keys, load, mappings, validate,
 };
 
 const GOOD: &str = r#"apiVersion: apiserver.config.k8s.io/v1
@@ -367,4 +367,15 @@ proptest! {
         let text = format!("{{\"apiVersion\":\"apiserver.config.k8s.io/v1\",\"kind\":\"AuthenticationConfiguration\",\"jwt\":{value}}}");
         let _ = load(&text, &[]);
     }
+}
+
+#[test]
+fn the_keys_of_a_place_are_known() {
+    assert_eq!(keys(""), ["kind", "apiVersion", "jwt", "anonymous"]);
+    assert_eq!(keys("jwt[0].claimMappings.uid"), ["claim", "expression"]);
+    assert_eq!(
+        keys("jwt[3].claimMappings.extra[1]"),
+        ["key", "valueExpression"]
+    );
+    assert!(keys("jwt[0].issuer.url").is_empty());
 }

@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use super::{API_SERVER, LabError, Running, Site, Task};
 use crate::control::{By, Configure, Response};
 use crate::plan::Authentication;
+use crate::refusal;
 use crate::render::Values;
 use crate::spec::ProviderKind;
 use crate::state::Capability;
@@ -23,6 +24,7 @@ struct Embedded {
     site: Site,
     server: ApiServer,
     providers: Vec<Dex>,
+    warnings: Vec<String>,
     /// What is in force, placeholders filled; held while it changes.
     current: Mutex<Authentication>,
 }
@@ -35,15 +37,17 @@ pub async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> {
     site.values
         .extend([("lab.storage.type", "memory"), ("lab.storage.endpoint", "")].map(owned));
     let mut providers = Vec::new();
+    let mut warnings = Vec::new();
     for (name, provider) in &site.plan.providers {
         if let (ProviderKind::Dex, Some(config)) = (provider.kind, &provider.config) {
             let text = site.render(config)?;
             let listener = listener(&mut site.listeners, name)?;
-            let dex = Dex::start(listener, &text, site.keys.clone()).await;
-            providers.push(dex.map_err(|error| LabError::Refused {
-                component: name.clone(),
-                message: error.to_string(),
-            })?);
+            let dex = Dex::start_in_slot(listener, &text, site.keys.clone(), name)
+                .await
+                .map_err(|error| refusal::of_dex(name, config, &error))?;
+            let said = dex.warnings().iter();
+            warnings.extend(said.map(|warning| format!("{}: {warning}", config.name)));
+            providers.push(dex);
         }
     }
     let current = site.authentication(&site.plan.authentication)?;
@@ -63,6 +67,7 @@ pub async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> {
         site,
         server,
         providers,
+        warnings,
         current: Mutex::new(current),
     }))
 }
@@ -132,6 +137,10 @@ impl Running for Embedded {
 
     fn values(&self) -> &Values {
         &self.site.values
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
     }
 
     fn configure<'a>(&'a self, wanted: &'a Configure) -> Task<'a, Response> {

@@ -91,6 +91,11 @@ pub trait Running: Send + Sync {
     /// knows (`lab.storage.type` and `lab.storage.endpoint`, where a Dex keeps its state).
     fn values(&self) -> &Values;
 
+    /// What components take in their files and a person may not have meant, file first.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Gives the API server another authentication; answers [`Response::InForce`] or
     /// [`Response::Refused`] once that is so, [`Response::Failed`] when the lab is at fault.
     fn configure<'a>(&'a self, wanted: &'a Configure) -> Task<'a, Response>;

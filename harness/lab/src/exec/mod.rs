@@ -17,7 +17,7 @@ pub use log::Log;
 pub use spawner::set_helper;
 
 use crate::backend::LabError;
-use crate::lifecycle::LABEL;
+use crate::folder::LABEL;
 
 /// The hidden first argument under which this program starts a child; see [`helper_main`].
 pub const HELPER: &str = "__exec";

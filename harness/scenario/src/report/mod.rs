@@ -116,6 +116,9 @@ pub struct Report {
     pub interrupted: bool,
     /// How long it took, labs included.
     pub milliseconds: u64,
+    /// What components take in their files and a person may not have meant, each once.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// The scenarios, in the order in which they were listed.
     pub scenarios: Vec<ScenarioReport>,
 }

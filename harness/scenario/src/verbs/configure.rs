@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use authlab_lab::control::{By, Configure as Change, Request, Response};
 use authlab_lab::plan::{Authentication, fixture};
 use authlab_lab::source::SourceError;
-use authlab_lab::spec::FlagValue;
 use serde::Deserialize;
 use serde_json::json;
 use serde_saphyr::Spanned;
@@ -27,8 +26,8 @@ pub(crate) struct Configure {
     #[serde(default)]
     authentication: Option<Spanned<PathBuf>>,
     /// `--oidc-*` flags without their dashes; a repeated flag takes a list.
-    #[serde(default)]
-    flags: BTreeMap<String, FlagValue>,
+    #[serde(default, deserialize_with = "authlab_lab::spec::flags")]
+    flags: BTreeMap<String, Vec<String>>,
     /// `auto` (when left out): the file is replaced under the running server where only a file
     /// changes. `restart`: the server starts again.
     #[serde(default)]
@@ -62,11 +61,7 @@ impl Configure {
             Some(path) => Some(fixture(root, &path.value)?),
             None => None,
         };
-        let flags = self
-            .flags
-            .iter()
-            .map(|(name, values)| (name.clone(), values.0.clone()))
-            .collect();
+        let flags = self.flags.clone();
         Ok(Authentication { config, flags })
     }
 

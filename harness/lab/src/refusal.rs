@@ -1,0 +1,226 @@
+//! Refusals of components, shown where they are about: at a line of the file that a person wrote.
+
+use authlab_authn::config;
+use authlab_authn::tree::{Entry, Kind, Node, Span};
+use authlab_authn::yaml11;
+use authlab_idp::dex::DexError;
+
+use crate::backend::LabError;
+use crate::plan::{Plan, Text};
+use crate::source::{Source, SourceError, meant};
+
+/// A Dex's refusal at the place that it names. Filling placeholders keeps the lines of a file.
+pub(crate) fn of_dex(name: &str, file: &Text, error: &DexError) -> LabError {
+    let message = format!("{name} refused to start: {error}");
+    let DexError::Config(error) = error else {
+        return refused(name, error);
+    };
+    let Some(place) = error.place() else {
+        let whole = file.source().error_at(0, 0, message, "in this file");
+        return with_help(whole, error.hint()).into();
+    };
+    let label = error.path().unwrap_or("here");
+    let source = file.source();
+    let offset = source.offset(place.line, place.column);
+    with_help(source.error_word(offset, message, label), error.hint()).into()
+}
+
+/// The API server's refusal at the place in the configuration file, or among the lab file's flags,
+/// that its words are about; any other error as it is.
+pub(crate) fn placed(plan: &Plan, error: LabError) -> LabError {
+    let LabError::Refused { component, message } = error else {
+        return error;
+    };
+    let found = if plan.providers.contains_key(&component) {
+        None
+    } else if plan.authentication.flags.is_empty() {
+        plan.authentication
+            .config
+            .as_ref()
+            .and_then(|file| in_file(file, &message))
+    } else {
+        plan.file
+            .as_ref()
+            .and_then(|file| among_flags(file, &message))
+    };
+    match found {
+        Some(Found {
+            source,
+            offset,
+            label,
+            help,
+        }) => {
+            let message = format!("{component} refused to start: {message}");
+            with_help(source.error_word(offset, message, label), help.as_deref()).into()
+        }
+        None => LabError::Refused { component, message },
+    }
+}
+
+struct Found {
+    source: Source,
+    offset: usize,
+    label: String,
+    help: Option<String>,
+}
+
+fn refused(component: &str, message: impl ToString) -> LabError {
+    LabError::Refused {
+        component: component.to_owned(),
+        message: message.to_string(),
+    }
+}
+
+fn with_help(error: SourceError, help: Option<&str>) -> SourceError {
+    match help {
+        Some(help) => error.or_help(help),
+        None => error,
+    }
+}
+
+/// The place in a configuration file: by the path that the message names, else by its line.
+fn in_file(file: &Text, message: &str) -> Option<Found> {
+    let source = file.source();
+    let at = |offset, label: &str, help| {
+        Some(Found {
+            source: source.clone(),
+            offset,
+            label: label.to_owned(),
+            help,
+        })
+    };
+    let Ok(root) = yaml11::parse_spanned(&file.text) else {
+        let line = number_after(message, "line ")?;
+        return at(source.offset(line, 1), "near here", None);
+    };
+    if let Some(line) = number_after(message, "line ") {
+        let start = source.offset(line, 1);
+        let blanks = file.text[start..].len() - file.text[start..].trim_start_matches(' ').len();
+        return at(start + blanks, "here", None);
+    }
+    let path = path_in(message)?;
+    let (span, whole) = nearest(&root, path);
+    let help = message.contains("unknown field").then(|| {
+        let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));
+        meant(key, &config::keys(parent))
+    });
+    at(
+        span.start,
+        if whole { path } else { "belongs below this" },
+        help,
+    )
+}
+
+/// The path that a message is about: `jwt[0].issuer.url`, `anonymous.conditions`. Errors of the
+/// JSON decoder have the Go type before it and leave indices out: `Issuer.jwt.issuer.url`.
+fn path_in(message: &str) -> Option<&str> {
+    let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '[' | ']' | '.');
+    ["jwt", "anonymous", "kind", "apiVersion"]
+        .iter()
+        .filter_map(|root| {
+            let mut from = 0;
+            loop {
+                let start = from + message[from..].find(root)?;
+                let rest = &message[start..];
+                let path = &rest[..rest.find(|c| !word(c)).unwrap_or(rest.len())];
+                let begins = message[..start]
+                    .chars()
+                    .next_back()
+                    .is_none_or(|c| !c.is_alphanumeric() && c != '/');
+                let ends = path[root.len()..]
+                    .chars()
+                    .next()
+                    .is_none_or(|c| matches!(c, '.' | '['));
+                if begins && ends {
+                    return Some((start, path.trim_end_matches(['.', ']']).len(), path));
+                }
+                from = start + root.len();
+            }
+        })
+        .min_by_key(|(start, ..)| *start)
+        .map(|(_, _, path)| path.trim_end_matches('.'))
+}
+
+/// The value at `path`, or the deepest part of the way there, with whether it is the value itself.
+fn nearest(root: &Node, path: &str) -> (Span, bool) {
+    let mut node = root;
+    let mut span = root.span;
+    for part in path.split(['.', '[']).filter(|part| !part.is_empty()) {
+        let index = part
+            .strip_suffix(']')
+            .and_then(|index| index.parse::<usize>().ok());
+        // Where the path has no index the first item stands for the list.
+        if let (None, Kind::List(items)) = (index, &node.kind) {
+            match items.first() {
+                Some(first) => node = first,
+                None => return (span, false),
+            }
+        }
+        match (index, &node.kind) {
+            (Some(index), Kind::List(items)) if index < items.len() => {
+                node = &items[index];
+                span = node.span;
+            }
+            (None, Kind::Map(entries)) => match entries.iter().rfind(|entry| entry.key == part) {
+                Some(Entry {
+                    key_span, value, ..
+                }) => {
+                    span = *key_span;
+                    node = value;
+                }
+                None => return (span, false),
+            },
+            _ => return (span, false),
+        }
+    }
+    (span, true)
+}
+
+fn number_after(message: &str, word: &str) -> Option<usize> {
+    let rest = &message[message.find(word)? + word.len()..];
+    let digits = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    rest[..digits].parse().ok()
+}
+
+/// Flags and what the configuration that they stand for calls their values.
+const FLAGS: &[(&str, &str)] = &[
+    ("oidc-issuer-url", "jwt[0].issuer.url"),
+    ("oidc-client-id", "jwt[0].issuer.audiences"),
+    ("oidc-ca-file", "jwt[0].issuer.certificateAuthority"),
+    ("oidc-ca-file", "open "),
+    ("oidc-username-claim", "jwt[0].claimMappings.username"),
+    ("oidc-groups-claim", "jwt[0].claimMappings.groups"),
+    ("oidc-required-claim", "jwt[0].claimValidationRules"),
+    ("oidc-signing-algs", "signing alg"),
+];
+
+/// The place in the lab file: the flag that the message names or means, else all of them.
+fn among_flags(file: &Text, message: &str) -> Option<Found> {
+    let source = file.source();
+    let root = yaml11::parse_spanned(&file.text).ok()?;
+    let given = root.at("apiServer.flags")?;
+    let Kind::Map(entries) = &given.kind else {
+        return None;
+    };
+    let said = |entry: &Entry| message.contains(entry.key.as_str());
+    let means = |entry: &Entry| {
+        let mut words = FLAGS.iter().filter(|(flag, _)| *flag == entry.key);
+        words.any(|(_, words)| message.contains(words))
+    };
+    let entry = entries
+        .iter()
+        .find(|entry| said(entry))
+        .or_else(|| entries.iter().find(|entry| means(entry)));
+    let (span, label) = match entry {
+        Some(entry) => (entry.key_span, "this flag"),
+        None => (nearest(&root, "apiServer.flags").0, "these flags"),
+    };
+    Some(Found {
+        source,
+        offset: span.start,
+        label: label.to_owned(),
+        help: None,
+    })
+}
