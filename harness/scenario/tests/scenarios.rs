@@ -4,6 +4,7 @@
 //! `AUTHLAB_STATE` names the state file of one that runs.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use authlab_lab::checkout::Checkout;
@@ -15,7 +16,11 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-fn main() {
+fn main() -> ExitCode {
+    // The components of a `process` lab are started through this very program.
+    if let Some(code) = authlab_lab::exec::helper_main(std::env::args_os()) {
+        return code;
+    }
     let arguments = Arguments::from_args();
     let checkout = Checkout::here();
     let backend = backend();
@@ -29,7 +34,7 @@ fn main() {
                 .with_ignored_flag(ignored)
         })
         .collect();
-    libtest_mimic::run(&arguments, trials).exit();
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 fn backend() -> BackendKind {
