@@ -23,4 +23,5 @@ pub mod source;
 pub mod spec;
 pub mod state;
 pub mod told;
+pub mod tools;
 pub mod wait;

@@ -163,6 +163,10 @@ pub enum LabError {
         /// What to do about it.
         help: String,
     },
+    /// A real component could not be built.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Tools(#[from] crate::tools::ToolsError),
     /// A condition did not come to hold.
     #[error(transparent)]
     Wait(#[from] crate::wait::WaitError),

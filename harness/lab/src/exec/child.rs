@@ -1,10 +1,14 @@
 //! One running component.
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
@@ -21,6 +25,8 @@ const LAST_LINES: usize = 12;
 pub struct Child {
     name: String,
     process: Process,
+    /// The process by descriptor: a number may come to mean another one, this does not.
+    handle: Arc<OwnedFd>,
     log: Log,
     stop: mpsc::Sender<Duration>,
     ended: watch::Receiver<Option<String>>,
@@ -33,6 +39,10 @@ impl Child {
         log: Log,
     ) -> io::Result<Self> {
         let pid = child.id().ok_or(io::ErrorKind::NotFound)?;
+        // It has not been waited for yet, so the number is its own.
+        let raw = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let raw = raw.ok_or(io::ErrorKind::NotFound)?;
+        let handle = Arc::new(pidfd_open(raw, PidfdFlags::empty())?);
         let process = Process {
             pid,
             // One that has ended already is found so below.
@@ -40,10 +50,11 @@ impl Child {
         };
         let (stop, asked) = mpsc::channel(1);
         let (tell, ended) = watch::channel(None);
-        tokio::spawn(watch_over(child, asked, tell));
+        tokio::spawn(watch_over(child, Arc::clone(&handle), asked, tell));
         Ok(Self {
             name,
             process,
+            handle,
             log,
             stop,
             ended,
@@ -104,25 +115,25 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        if self.ended.borrow().is_none() && process::alive(self.process) {
-            signal(self.process.pid, Signal::KILL);
-            if let Some(pid) = raw(self.process.pid) {
-                // Left unreaped for the task that watches over it.
-                let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-                let _ = waitid(WaitId::Pid(pid), options);
-            }
+        if self.ended.borrow().is_none() {
+            // Errors mean that it has ended in the meantime.
+            let _ = pidfd_send_signal(&self.handle, Signal::KILL);
+            // Left unreaped for the task that watches over it.
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            let _ = waitid(WaitId::PidFd(self.handle.as_fd()), options);
         }
     }
 }
 
 async fn watch_over(
     mut child: tokio::process::Child,
+    handle: Arc<OwnedFd>,
     mut asked: mpsc::Receiver<Duration>,
     tell: watch::Sender<Option<String>>,
 ) {
     let status = tokio::select! {
         status = child.wait() => status,
-        grace = asked.recv() => end(&mut child, grace.unwrap_or_default()).await,
+        grace = asked.recv() => end(&mut child, &handle, grace.unwrap_or_default()).await,
     };
     let how = match status {
         Ok(status) => status.to_string(),
@@ -131,11 +142,13 @@ async fn watch_over(
     tell.send_replace(Some(how));
 }
 
-async fn end(child: &mut tokio::process::Child, grace: Duration) -> io::Result<ExitStatus> {
-    // Not reaped yet: the number is still this child's.
-    if let Some(pid) = child.id() {
-        signal(pid, Signal::TERM);
-    }
+async fn end(
+    child: &mut tokio::process::Child,
+    handle: &OwnedFd,
+    grace: Duration,
+) -> io::Result<ExitStatus> {
+    // It may have ended in the meantime.
+    let _ = pidfd_send_signal(handle, Signal::TERM);
     match timeout(grace, child.wait()).await {
         Ok(status) => status,
         Err(_) => {
@@ -143,15 +156,4 @@ async fn end(child: &mut tokio::process::Child, grace: Duration) -> io::Result<E
             child.wait().await
         }
     }
-}
-
-fn signal(pid: u32, signal: Signal) {
-    if let Some(pid) = raw(pid) {
-        // It may have ended in the meantime.
-        let _ = kill_process(pid, signal);
-    }
-}
-
-fn raw(pid: u32) -> Option<Pid> {
-    i32::try_from(pid).ok().and_then(Pid::from_raw)
 }

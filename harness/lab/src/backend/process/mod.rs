@@ -1,14 +1,255 @@
-//! The real components as plain processes.
+//! The real components as plain processes: etcd, the API server, its controllers, Dex.
+//!
+//! Order of a start: etcd; every Dex, until it answers (an API server that finds its issuer silent
+//! looks again only after 10 s); the API server; its controllers as soon as it answers.
 
-use super::{LabError, Running, Site};
+mod admin;
+mod apiserver;
+mod configure;
+mod controllers;
+mod dex;
+mod etcd;
+mod klog;
 
-/// Starts etcd, the API server, its controllers and Dex.
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, watch};
+
+use self::admin::Admin;
+use self::apiserver::ApiServer;
+use super::{LabError, Running, Site, Task};
+use crate::checkout::Checkout;
+use crate::control::{Configure, Response};
+use crate::exec::Child;
+use crate::plan::Authentication;
+use crate::render::Values;
+use crate::spec::ProviderKind;
+use crate::state::Capability;
+use crate::tools::{self, Terminal, Tools};
+
+/// How long a component may take to become ready.
+const READY: Duration = Duration::from_secs(120);
+/// How long a component may take to end. What it holds goes with the lab.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// The components of a running lab.
+struct Processes {
+    site: Site,
+    version: String,
+    api: ApiServer,
+    /// What is in force, placeholders filled; held while it changes.
+    current: Mutex<Authentication>,
+    /// The API server that should live; `None` while it is replaced on purpose.
+    serving: watch::Sender<Option<std::sync::Arc<Child>>>,
+    /// Components that live as long as the lab, in the order in which they are ended.
+    others: Vec<Child>,
+}
+
+/// Starts etcd, every Dex, the API server and its controllers.
 ///
 /// # Errors
-/// When a component cannot be started.
-pub async fn start(_site: Site) -> Result<Box<dyn Running>, LabError> {
-    Err(LabError::Missing {
-        what: "the process backend is not here yet".to_owned(),
-        help: "use the embedded one".to_owned(),
-    })
+/// When a tool is missing or a component does not start; nothing is left running.
+pub async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> {
+    let tools = tools(&site).await?;
+    let (etcd, endpoint) = etcd::start(&site, &tools).await?;
+    site.values.extend([
+        ("lab.storage.type".to_owned(), "etcd".to_owned()),
+        ("lab.storage.endpoint".to_owned(), endpoint.clone()),
+    ]);
+    let mut others = dex::start_all(&mut site, &tools).await?;
+    let api = ApiServer::prepare(&mut site, &tools, &endpoint)?;
+    let wanted = site.authentication(&site.plan.authentication)?;
+    let server = api.launch(&wanted).await?;
+    others.push(etcd);
+    let cluster = api.unless_ended(&server, async {
+        api.answers().await?;
+        let controllers = controllers::start(&site, &tools).await?;
+        tokio::try_join!(
+            api.is_ready(&server, &wanted),
+            controllers::done(&api.admin, &controllers),
+        )?;
+        Ok((controllers, api.admin.version().await?))
+    });
+    let (controllers, version) = tokio::select! {
+        cluster = cluster => cluster?,
+        error = first_death(&others) => return Err(error),
+    };
+    others.insert(0, controllers);
+    Ok(Box::new(Processes {
+        site,
+        version,
+        api,
+        current: Mutex::new(wanted),
+        serving: watch::channel(Some(server.into())).0,
+        others,
+    }))
 }
+
+/// The programs that the lab needs, built when they are not.
+async fn tools(site: &Site) -> Result<Tools, LabError> {
+    let mut needed = vec![tools::ETCD, tools::KUBERNETES];
+    if (site.plan.providers.values()).any(|provider| provider.kind == ProviderKind::Dex) {
+        needed.push(tools::DEX);
+    }
+    let checkout = Checkout::here();
+    Ok(tools::ensure(checkout.root(), &needed, &Terminal::stderr()).await?)
+}
+
+/// Frees the port that the host bound for a component, for the component to take.
+fn release(site: &mut Site, name: &str) -> Result<u16, LabError> {
+    let failed = |source| LabError::System {
+        what: format!("no address for {name}"),
+        source,
+    };
+    let listener = site.listeners.remove(name);
+    let listener = listener.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
+    Ok(listener.local_addr().map_err(failed)?.port())
+}
+
+/// Two loopback ports, or more, that nobody has now.
+fn free_ports<const N: usize>() -> Result<[u16; N], LabError> {
+    let failed = |source| LabError::System {
+        what: "cannot choose a loopback port".to_owned(),
+        source,
+    };
+    let mut held = Vec::with_capacity(N);
+    let mut ports = [0; N];
+    for port in &mut ports {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
+        *port = listener.local_addr().map_err(failed)?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+/// Writes a file of the lab, readable by its owner only.
+fn write(path: PathBuf, content: &[u8]) -> Result<PathBuf, LabError> {
+    let failed = |source| LabError::System {
+        what: format!("cannot write {}", path.display()),
+        source,
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    crate::state::write_private(&path, content).map_err(failed)?;
+    Ok(path)
+}
+
+/// The port that a component found taken, when that is why it ended.
+fn taken_port(log: &str) -> Option<u16> {
+    let before = log.split(": bind: address already in use").next()?;
+    if before.len() == log.len() {
+        return None;
+    }
+    before.rsplit(':').next()?.parse().ok()
+}
+
+impl Processes {
+    /// Ends when a component has ended that should live.
+    async fn death(&self) -> LabError {
+        let mut serving = self.serving.subscribe();
+        loop {
+            let api = serving.borrow_and_update().clone();
+            let server = async {
+                match &api {
+                    Some(child) => child.died().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                error = server => return error,
+                error = first_death(&self.others) => return error,
+                changed = serving.changed() => if changed.is_err() {
+                    std::future::pending::<()>().await;
+                },
+            }
+        }
+    }
+}
+
+async fn first_death(children: &[Child]) -> LabError {
+    let mut deaths: Vec<_> = children
+        .iter()
+        .map(|child| Box::pin(child.died()))
+        .collect();
+    std::future::poll_fn(|context| {
+        for death in &mut deaths {
+            if let std::task::Poll::Ready(error) = death.as_mut().poll(context) {
+                return std::task::Poll::Ready(error);
+            }
+        }
+        std::task::Poll::Pending
+    })
+    .await
+}
+
+impl Running for Processes {
+    fn version(&self) -> String {
+        self.version.clone()
+    }
+
+    fn capabilities(&self) -> Vec<Capability> {
+        vec![
+            Capability::Configure,
+            Capability::ClientCertificate,
+            Capability::AuditLog,
+        ]
+    }
+
+    fn values(&self) -> &Values {
+        &self.site.values
+    }
+
+    fn configure<'a>(&'a self, wanted: &'a Configure) -> Task<'a, Response> {
+        Box::pin(async move {
+            self.change(wanted)
+                .await
+                .unwrap_or_else(|error| Response::Failed {
+                    message: error.to_string(),
+                })
+        })
+    }
+
+    fn audit_log(&self) -> Task<'_, Result<Vec<serde_json::Value>, LabError>> {
+        Box::pin(std::future::ready(self.api.audit_log()))
+    }
+
+    fn died(&self) -> Task<'_, LabError> {
+        Box::pin(self.death())
+    }
+
+    fn stop(self: Box<Self>) -> Task<'static, ()> {
+        Box::pin(async move {
+            // Controllers first: they would log the API server's absence. etcd last.
+            let server = self.serving.send_replace(None);
+            let mut others = self.others.into_iter();
+            if let Some(controllers) = others.next() {
+                controllers.stop(GRACE).await;
+            }
+            if let Some(server) = server {
+                server.stop(GRACE).await;
+            }
+            for child in others {
+                child.stop(GRACE).await;
+            }
+        })
+    }
+}
+
+/// The lab's own identity at its API server: what it does is not in the audit log.
+const HOST_USER: &str = "authlab-host";
+
+/// A client of the API server as the lab's host.
+fn admin(site: &Site, port: u16) -> Result<Admin, LabError> {
+    let certificate = site.authority.client_certificate(
+        HOST_USER,
+        &["system:masters".to_owned()],
+        Duration::from_secs(365 * 24 * 3600),
+    )?;
+    Admin::new(&site.authority, &certificate, port)
+}
+
+#[cfg(test)]
+mod tests;

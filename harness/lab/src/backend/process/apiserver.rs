@@ -1,0 +1,244 @@
+//! kube-apiserver: its files and flags, its start, what it says when it refuses.
+
+use std::path::PathBuf;
+
+use authlab_pki::Algorithm;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use super::admin::Admin;
+use super::{HOST_USER, LabError, READY, Site, admin, klog, release, taken_port, write};
+use crate::backend::API_SERVER;
+use crate::exec::{Child, Program};
+use crate::plan::Authentication;
+use crate::tools::Tools;
+use crate::wait::{Look, until};
+
+const NAME: &str = "kube-apiserver";
+
+/// Issuer and audience of service-account tokens, as kubeadm and kind set them.
+const SERVICE_ACCOUNT_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+/// The key of service-account tokens in the pool.
+const KEY_SLOT: &str = "service-accounts";
+/// An address for documentation (RFC 5737): nobody connects to it. Left out, the API server looks
+/// for the machine's own and does not start where there is no default route.
+const ADVERTISED: &str = "192.0.2.1";
+
+/// An API server that can be started again and again, on the same port with the same store.
+#[derive(Debug)]
+pub(super) struct ApiServer {
+    program: Program,
+    port: u16,
+    /// Where `--authentication-config` lies: in a folder of its own, since the API server watches
+    /// the folder.
+    pub(super) config: PathBuf,
+    audit_log: PathBuf,
+    pub(super) admin: Admin,
+}
+
+impl ApiServer {
+    /// Writes what does not change between two starts.
+    pub(super) fn prepare(site: &mut Site, tools: &Tools, etcd: &str) -> Result<Self, LabError> {
+        let port = release(site, API_SERVER)?;
+        let folder = site.folder.join(NAME);
+        let file = |name: &str, content: &str| write(folder.join(name), content.as_bytes());
+        let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"];
+        let certificate = site.authority.server_certificate(&names)?;
+        let key = site.keys.key(Algorithm::RS256, KEY_SLOT)?;
+        let audit_log = folder.join("audit.log");
+        let flags = [
+            ("etcd-servers", etcd.into()),
+            ("bind-address", "127.0.0.1".into()),
+            ("secure-port", port.to_string().into()),
+            ("advertise-address", ADVERTISED.into()),
+            ("tls-cert-file", file("tls.pem", &certificate.pem)?),
+            (
+                "tls-private-key-file",
+                file("tls-key.pem", certificate.key_pem.expose_secret())?,
+            ),
+            (
+                "client-ca-file",
+                file("client-ca.pem", site.authority.certificate_pem())?,
+            ),
+            ("service-account-issuer", SERVICE_ACCOUNT_ISSUER.into()),
+            (
+                "service-account-key-file",
+                file("service-accounts.pem", key.public_key_pem())?,
+            ),
+            (
+                "service-account-signing-key-file",
+                file(
+                    "service-accounts-key.pem",
+                    key.private_key_pem().expose_secret(),
+                )?,
+            ),
+            ("service-cluster-ip-range", "10.96.0.0/12".into()),
+            ("authorization-mode", "RBAC".into()),
+            (
+                "audit-policy-file",
+                file("audit-policy.yaml", &audit_policy())?,
+            ),
+            ("audit-log-path", audit_log.clone()),
+        ];
+        Ok(Self {
+            program: Program {
+                name: NAME.to_owned(),
+                path: tools.path(NAME)?.to_owned(),
+                args: flags
+                    .map(|(name, value)| format!("--{name}={}", value.display()).into())
+                    .into(),
+                folder: site.folder.clone(),
+            },
+            port,
+            config: site.folder.join("authentication").join("config.yaml"),
+            audit_log,
+            admin: admin(site, port)?,
+        })
+    }
+
+    /// Starts it with the given authentication (placeholders filled).
+    pub(super) async fn launch(&self, wanted: &Authentication) -> Result<Child, LabError> {
+        let mut program = self.program.clone();
+        if let Some(config) = &wanted.config {
+            write(self.config.clone(), config.text.as_bytes())?;
+            let flag = format!("--authentication-config={}", self.config.display());
+            program.args.push(flag.into());
+        }
+        for (name, values) in &wanted.flags {
+            let flags = values
+                .iter()
+                .map(|value| format!("--{name}={value}").into());
+            program.args.extend(flags);
+        }
+        program.start().await
+    }
+
+    /// Carries on with `work` as long as the server lives; else says why it ended.
+    pub(super) async fn unless_ended<T>(
+        &self,
+        server: &Child,
+        work: impl Future<Output = Result<T, LabError>>,
+    ) -> Result<T, LabError> {
+        tokio::select! {
+            done = work => done,
+            how = server.ended() => Err(self.refusal(server, &how)),
+        }
+    }
+
+    fn refusal(&self, server: &Child, how: &str) -> LabError {
+        let log = server.log().text();
+        let component = NAME.to_owned();
+        if taken_port(&log).is_some() {
+            return LabError::AddressInUse {
+                component,
+                port: self.port,
+            };
+        }
+        match klog::refusal(&log) {
+            Some(message) => LabError::Refused { component, message },
+            None => server.failure(&format!("ended: {how}")),
+        }
+    }
+
+    /// Waits until something answers on its port, ready or not.
+    pub(super) async fn answers(&self) -> Result<(), LabError> {
+        let answers = until("the API server answers", READY, || async {
+            match self.admin.answers().await {
+                Ok(()) => Look::Ready(()),
+                Err(why) => Look::NotYet(why),
+            }
+        });
+        Ok(answers.await?)
+    }
+
+    /// Waits until it is ready and has made its first attempt at every issuer.
+    pub(super) async fn is_ready(
+        &self,
+        server: &Child,
+        wanted: &Authentication,
+    ) -> Result<(), LabError> {
+        until("the API server is ready", READY, || async {
+            match self.admin.get("/readyz").await {
+                Ok(_) => Look::Ready(()),
+                Err(error) => Look::NotYet(error.to_string()),
+            }
+        })
+        .await?;
+        let issuers = issuers(wanted);
+        let issuers = &issuers;
+        until("the API server knows its issuers", READY, || async {
+            match self.unsettled(server, issuers).await {
+                Ok(None) => Look::Ready(()),
+                Ok(Some(issuer)) => Look::NotYet(format!("it has not looked at {issuer}")),
+                Err(error) => Look::NotYet(error.to_string()),
+            }
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// An issuer that was not yet looked at. One whose discovery failed counts as looked at: the
+    /// lab may want just that. The log does not name it, so failures are counted.
+    async fn unsettled<'a>(
+        &self,
+        server: &Child,
+        issuers: &'a [String],
+    ) -> Result<Option<&'a str>, LabError> {
+        let mut unknown = Vec::new();
+        for issuer in issuers {
+            if !self.admin.knows(issuer).await? {
+                unknown.push(issuer.as_str());
+            }
+        }
+        let failures = klog::failed_discoveries(&server.log().text());
+        Ok(unknown.get(failures).copied())
+    }
+
+    /// The events so far. A line that is still being written is left out.
+    pub(super) fn audit_log(&self) -> Result<Vec<Value>, LabError> {
+        let text = match std::fs::read_to_string(&self.audit_log) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(source) => {
+                return Err(LabError::System {
+                    what: "cannot read the audit log".to_owned(),
+                    source,
+                });
+            }
+        };
+        Ok(text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect())
+    }
+}
+
+/// Every request once, when it has been answered, but not the host's own.
+fn audit_policy() -> String {
+    format!(
+        "apiVersion: audit.k8s.io/v1\n\
+         kind: Policy\n\
+         omitStages: [RequestReceived]\n\
+         rules:\n\
+         - {{level: None, users: [{HOST_USER}]}}\n\
+         - {{level: Metadata}}\n"
+    )
+}
+
+/// The issuers that the API server is told to trust. A file that it will refuse names none.
+fn issuers(authentication: &Authentication) -> Vec<String> {
+    let text = authentication
+        .config
+        .as_ref()
+        .map(|text| text.text.as_str());
+    let config: Value = text
+        .and_then(|text| serde_yaml::from_str(text).ok())
+        .unwrap_or_default();
+    let from_file = config["jwt"].as_array().into_iter().flatten();
+    let from_file = from_file.filter_map(|jwt| jwt["issuer"]["url"].as_str());
+    let flag = authentication.flags.get("oidc-issuer-url");
+    from_file
+        .chain(flag.into_iter().flatten().map(String::as_str))
+        .map(str::to_owned)
+        .collect()
+}

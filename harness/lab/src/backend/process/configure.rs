@@ -1,0 +1,174 @@
+//! Another authentication for a running API server: by its file, or by a new start.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use super::{GRACE, LabError, Processes, klog, write};
+use crate::control::{By, Configure, Response};
+use crate::exec::Child;
+use crate::plan::{Authentication, Text};
+use crate::wait::{Look, until};
+
+/// The API server gives the issuers of a new file a minute to answer, may be busy with an earlier
+/// file for as long, and looks at the file once a minute should it miss the change.
+const RELOAD: Duration = Duration::from_secs(180);
+
+/// How long the API server trusts a token that it has seen, whatever the configuration says since
+/// (`TokenSuccessCacheTTL` in its authentication options; no flag changes it).
+const TOKENS_CACHED: Duration = Duration::from_secs(10);
+
+/// How often a start finds its own port taken before that counts as a failure: between two starts
+/// anybody may get it for a moment.
+const STARTS: usize = 5;
+
+/// A start that did not come to be ready.
+struct Unready {
+    /// The server, dead or alive, when it could be started at all.
+    server: Option<Child>,
+    why: LabError,
+}
+
+impl Processes {
+    pub(super) async fn change(&self, wanted: &Configure) -> Result<Response, LabError> {
+        let next = self.site.authentication(&wanted.authentication)?;
+        let mut current = self.current.lock().await;
+        let files = match (&current.config, &next.config) {
+            (Some(old), Some(new)) if current.flags == next.flags => Some((old, new)),
+            _ => None,
+        };
+        let response = match (wanted.by, files) {
+            (By::Auto, Some((old, new))) => self.reload(old, new).await?,
+            _ => self.restart(&current, &next).await?,
+        };
+        if matches!(response, Response::InForce) {
+            *current = next;
+        }
+        Ok(response)
+    }
+
+    /// Replaces the file under the running API server.
+    async fn reload(&self, old: &Text, new: &Text) -> Result<Response, LabError> {
+        if old.text == new.text {
+            return Ok(Response::InForce);
+        }
+        let server = self.serving.borrow().clone();
+        let server = server.ok_or_else(|| LabError::Api {
+            what: "another authentication".to_owned(),
+            why: "the API server does not run".to_owned(),
+        })?;
+        let changed = Instant::now();
+        let mark = server.log().mark();
+        write(self.api.config.clone(), new.text.as_bytes())?;
+        let outcome = tokio::select! {
+            outcome = self.outcome(&server, mark, &new.text) => outcome?,
+            error = server.died() => return Err(error),
+        };
+        match outcome {
+            klog::Reload::Done => {
+                // No issuer, no wait: only then may tokens that it has seen still be good.
+                tokio::time::sleep_until(changed + TOKENS_CACHED).await;
+                Ok(Response::InForce)
+            }
+            // A wrong file stays where it is: the API server has done with it, and to put the old
+            // one back would only make it busy.
+            klog::Reload::Refused(message) => Ok(Response::Refused { message }),
+            // This one it would try again, and perhaps take, a minute later.
+            klog::Reload::Unreachable(message) => {
+                write(self.api.config.clone(), old.text.as_bytes())?;
+                Ok(Response::Refused { message })
+            }
+        }
+    }
+
+    /// What the API server made of the file. Its log says when to look, its metric says which
+    /// content is in force.
+    async fn outcome(
+        &self,
+        server: &Child,
+        mark: u64,
+        text: &str,
+    ) -> Result<klog::Reload, LabError> {
+        let sum = sum(text);
+        let sum = sum.as_str();
+        let seen = AtomicUsize::new(0);
+        let what = "the changed authentication file is in force";
+        let outcome = until(what, RELOAD, || async {
+            for outcome in klog::reloads(&server.log().since(mark))
+                .into_iter()
+                .skip(seen.load(Relaxed))
+            {
+                match outcome {
+                    klog::Reload::Done => match self.api.admin.config_in_force().await {
+                        Ok(Some(hash)) if hash == sum => return Look::Ready(outcome),
+                        // An earlier file.
+                        Ok(_) => {}
+                        Err(error) => return Look::NotYet(error.to_string()),
+                    },
+                    other => return Look::Ready(other),
+                }
+                seen.fetch_add(1, Relaxed);
+            }
+            Look::NotYet("the API server has not read it".to_owned())
+        });
+        Ok(outcome.await?)
+    }
+
+    /// Ends the API server and starts it with the new authentication; when it refuses that, with
+    /// the old one.
+    async fn restart(
+        &self,
+        old: &Authentication,
+        new: &Authentication,
+    ) -> Result<Response, LabError> {
+        // Its end is not a death from here on.
+        if let Some(server) = self.serving.send_replace(None) {
+            server.stop(GRACE).await;
+        }
+        let refusal = match self.replacement(new).await {
+            Ok(server) => {
+                self.serving.send_replace(Some(server.into()));
+                return Ok(Response::InForce);
+            }
+            Err(unready) => unready.why,
+        };
+        let (server, back) = match self.replacement(old).await {
+            Ok(server) => (Some(server), Ok(())),
+            Err(unready) => (unready.server, Err(unready.why)),
+        };
+        // Also when it is dead: then the lab hears of it.
+        self.serving.send_replace(server.map(Arc::new));
+        back?;
+        match refusal {
+            LabError::Refused { message, .. } => Ok(Response::Refused { message }),
+            other => Err(other),
+        }
+    }
+
+    async fn replacement(&self, wanted: &Authentication) -> Result<Child, Unready> {
+        let mut round = 1;
+        loop {
+            let started = self.api.launch(wanted).await;
+            let server = started.map_err(|why| Unready { server: None, why })?;
+            let ready = self.api.is_ready(&server, wanted);
+            match self.api.unless_ended(&server, ready).await {
+                Ok(()) => return Ok(server),
+                Err(LabError::AddressInUse { .. }) if round < STARTS => round += 1,
+                Err(why) => {
+                    let server = Some(server);
+                    return Err(Unready { server, why });
+                }
+            }
+        }
+    }
+}
+
+/// The sum under which the API server's metric names a file's content.
+fn sum(text: &str) -> String {
+    let digest = Sha256::digest(text);
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}

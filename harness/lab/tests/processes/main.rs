@@ -1,0 +1,46 @@
+//! Child processes of a lab, started for real. This binary is its own helper, so it has a `main`.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may stop at what it did not expect"
+)]
+
+mod backend;
+mod children;
+
+use std::process::ExitCode;
+
+use authlab_lab::exec;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// The hidden command of this binary that plays a lab host; see [`children`].
+const PARENT: &str = "__parent";
+
+fn main() -> ExitCode {
+    if let Some(code) = exec::helper_main(std::env::args_os()) {
+        return code;
+    }
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|first| first == PARENT) {
+        return children::play_parent(args.next().expect("a folder").into());
+    }
+    let mut trials = children::trials();
+    trials.extend(backend::trials());
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// A test that runs on a runtime of its own; a panic in it is a failure.
+fn trial<F>(name: &str, test: fn() -> F) -> Trial
+where
+    F: Future<Output = ()> + 'static,
+{
+    Trial::test(name, move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(Failed::from)?;
+        runtime.block_on(test());
+        Ok(())
+    })
+}
