@@ -60,6 +60,9 @@ pub enum Command {
     /// Say what an authentication configuration makes of tokens.
     #[command(after_help = "Example:\n  cargo xtask explain --batch cases.jsonl")]
     Explain(ExplainArgs),
+    /// Build the real components (needs Go) and say where they are.
+    #[command(after_help = "Examples:\n  cargo xtask tools\n  cargo xtask tools --list")]
+    Tools(ToolsArgs),
     /// Measure what takes how long, side by side in one run.
     #[command(after_help = "Example:\n  cargo xtask bench --process --write")]
     Bench(BenchArgs),
@@ -216,6 +219,16 @@ pub struct ExplainArgs {
     /// One case a line (`id`, `config`, `claims`, `now`, ...); one verdict a line out.
     #[arg(long, value_name = "FILE")]
     pub batch: PathBuf,
+}
+
+/// Flags of `tools`.
+#[derive(Debug, Args)]
+pub struct ToolsArgs {
+    /// Only these [default: all].
+    pub tools: Vec<String>,
+    /// Build nothing, only show what there is.
+    #[arg(long)]
+    pub list: bool,
 }
 
 /// Flags of `bench`.

@@ -6,6 +6,7 @@ pub mod explain;
 pub mod labs;
 pub mod test;
 pub mod tidy;
+pub mod tooling;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use authlab_lab::checkout::Checkout;
 use authlab_lab::state::BackendKind;
+use authlab_lab::tools::{self, Terminal};
 use authlab_lab::{interrupt, lifecycle};
 use clap::CommandFactory;
 use miette::{IntoDiagnostic, WrapErr, miette};
@@ -51,10 +53,11 @@ pub fn interrupted() -> ExitCode {
 
 /// Makes sure that what a backend starts is built; says what is under way.
 pub async fn prepare_tools(kind: BackendKind) -> miette::Result<()> {
-    match kind {
-        BackendKind::Embedded => Ok(()),
-        BackendKind::Process => Ok(()),
+    if kind == BackendKind::Process {
+        let needed = [tools::ETCD, tools::DEX, tools::KUBERNETES];
+        tools::ensure(Checkout::here().root(), &needed, &Terminal::stderr()).await?;
     }
+    Ok(())
 }
 
 /// Removes what dead labs left, and says so.
