@@ -1,301 +1,95 @@
-//! What can be told of an expression without a type checker: names that nobody declared, whether it is a boolean, which
-//! claims it looks at.
+//! The type checker.
+//!
+//! Source: <https://github.com/google/cel-spec/blob/master/doc/langdef.md#gradual-type-checking>; the texts are those
+//! of cel-go.
+
+use std::collections::HashMap;
 
 use cel::{
     IdedExpr,
-    common::ast::{EntryExpr, Expr, LiteralValue, SourceInfo, operators},
+    common::ast::{
+        CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, LiteralValue, MapExpr, SelectExpr,
+        SourceInfo, StructExpr, operators,
+    },
 };
 
-use super::{Scope, display::Problem};
+use super::{
+    Scope,
+    declarations::{self, Overload},
+    display::Problem,
+    names::{literal_string, qualified},
+    types::{Bindings, List, Type, most_general},
+};
 
-/// Global functions and namespaces of the environment of 1.36.
-const GLOBALS: &[&str] = &[
-    "bool",
-    "bytes",
-    "cidr",
-    "double",
-    "duration",
-    "dyn",
-    "int",
-    "ip",
-    "isCIDR",
-    "isIP",
-    "isQuantity",
-    "isSemver",
-    "isURL",
-    "list",
-    "map",
-    "matches",
-    "quantity",
-    "semver",
-    "size",
-    "string",
-    "timestamp",
-    "type",
-    "uint",
-    "url",
-];
+/// What is known of the parts of an expression after it was checked.
+pub(super) struct Types(HashMap<u64, Type>);
 
-/// Type names that stand for themselves.
-const TYPES: &[&str] = &[
-    "bool",
-    "bytes",
-    "double",
-    "int",
-    "list",
-    "map",
-    "null_type",
-    "string",
-    "type",
-    "uint",
-    "optional_type",
-];
+impl Types {
+    /// The type of a part.
+    pub(super) fn of(&self, expr: &IdedExpr) -> &Type {
+        static UNKNOWN: Type = Type::DYN;
+        self.0.get(&expr.id).unwrap_or(&UNKNOWN)
+    }
+}
 
-/// Namespaces of functions, with their functions.
-const NAMESPACED: &[(&str, &[&str])] = &[
-    ("optional", &["none", "of", "ofNonZeroValue", "unwrap"]),
-    ("sets", &["contains", "equivalent", "intersects"]),
-    ("strings", &["quote"]),
-    ("lists", &["range"]),
-    ("ip", &["isCanonical"]),
-    (
-        "format",
-        &[
-            "byte",
-            "date",
-            "datetime",
-            "dns1035Label",
-            "dns1035LabelPrefix",
-            "dns1123Label",
-            "dns1123LabelPrefix",
-            "dns1123Subdomain",
-            "dns1123SubdomainPrefix",
-            "labelValue",
-            "named",
-            "qualifiedName",
-            "uri",
-            "uuid",
-        ],
-    ),
-];
-
-/// Methods that some type has.
-const METHODS: &[&str] = &[
-    "add",
-    "allowed",
-    "asApproximateFloat",
-    "asInteger",
-    "charAt",
-    "check",
-    "compareTo",
-    "contains",
-    "containsCIDR",
-    "containsIP",
-    "decision",
-    "distinct",
-    "endsWith",
-    "error",
-    "errored",
-    "family",
-    "fieldSelector",
-    "find",
-    "findAll",
-    "first",
-    "flatten",
-    "format",
-    "getDate",
-    "getDayOfMonth",
-    "getDayOfWeek",
-    "getDayOfYear",
-    "getEscapedPath",
-    "getFullYear",
-    "getHost",
-    "getHostname",
-    "getHours",
-    "getMilliseconds",
-    "getMinutes",
-    "getMonth",
-    "getPort",
-    "getQuery",
-    "getScheme",
-    "getSeconds",
-    "group",
-    "hasValue",
-    "indexOf",
-    "ip",
-    "isGlobalUnicast",
-    "isGreaterThan",
-    "isInteger",
-    "isLessThan",
-    "isLinkLocalMulticast",
-    "isLinkLocalUnicast",
-    "isLoopback",
-    "isSorted",
-    "isUnspecified",
-    "join",
-    "labelSelector",
-    "last",
-    "lastIndexOf",
-    "lowerAscii",
-    "major",
-    "masked",
-    "matches",
-    "max",
-    "min",
-    "minor",
-    "name",
-    "namespace",
-    "or",
-    "orValue",
-    "patch",
-    "path",
-    "prefixLength",
-    "reason",
-    "replace",
-    "resource",
-    "reverse",
-    "serviceAccount",
-    "sign",
-    "size",
-    "slice",
-    "sort",
-    "split",
-    "startsWith",
-    "string",
-    "sub",
-    "subresource",
-    "substring",
-    "sum",
-    "trim",
-    "unwrapOpt",
-    "upperAscii",
-    "validate",
-    "value",
-];
-
-/// Finds names that are not declared.
-pub(super) fn undeclared(expr: &IdedExpr, info: &SourceInfo, scope: Scope) -> Vec<Problem> {
+/// Finds the types of an expression and of all its parts.
+///
+/// # Errors
+/// The problems in it, in the order of their places.
+pub(super) fn check(
+    expr: &IdedExpr,
+    info: &SourceInfo,
+    scope: Scope,
+) -> Result<Types, Vec<Problem>> {
     let mut checker = Checker {
         info,
-        variables: vec![scope.variable().to_owned()],
+        variables: vec![(scope.variable().to_owned(), declarations::variable(scope))],
+        types: HashMap::new(),
+        bindings: Bindings::default(),
         problems: Vec::new(),
     };
     checker.expr(expr);
-    checker.problems.sort();
-    checker.problems
+    let Checker {
+        types,
+        bindings,
+        mut problems,
+        ..
+    } = checker;
+    if problems.is_empty() {
+        let types = types.into_iter();
+        return Ok(Types(
+            types
+                .map(|(id, ty)| (id, bindings.resolve(&ty, true)))
+                .collect(),
+        ));
+    }
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    Err(problems)
 }
 
-struct Checker<'a> {
-    info: &'a SourceInfo,
-    variables: Vec<String>,
-    problems: Vec<Problem>,
-}
-
-impl Checker<'_> {
-    fn report(&mut self, at: &IdedExpr, name: &str) {
-        let offset = self.info.offset_for(at.id).map_or(0, |(start, _)| start);
-        let (line, column) = position(&self.info.source, usize::try_from(offset).unwrap_or(0));
-        self.problems.push(Problem {
-            line,
-            column,
-            message: format!("undeclared reference to '{name}' (in container '')"),
-        });
-    }
-
-    fn expr(&mut self, expr: &IdedExpr) {
-        match &expr.expr {
-            Expr::Ident(name) => {
-                let known = self.variables.iter().any(|variable| variable == name)
-                    || TYPES.contains(&name.as_str())
-                    || name.starts_with('@');
-                if !known {
-                    self.report(expr, name);
-                }
-            }
-            Expr::Select(select) => {
-                // The names of well-known types.
-                if !is_path(expr, &["google", "protobuf"]) {
-                    self.expr(&select.operand);
-                }
-            }
-            Expr::Call(call) => {
-                match &call.target {
-                    Some(target) => {
-                        if !namespaced(target, &call.func_name) {
-                            self.expr(target);
-                            if !METHODS.contains(&call.func_name.as_str())
-                                && !call.func_name.starts_with('@')
-                            {
-                                self.report(expr, &call.func_name);
-                            }
-                        }
-                    }
-                    None => {
-                        let name = call.func_name.as_str();
-                        let operator = name.contains(['_', '@', '?']) || name == "!";
-                        if !operator && !GLOBALS.contains(&name) {
-                            self.report(expr, name);
-                        }
-                    }
-                }
-                for argument in &call.args {
-                    self.expr(argument);
-                }
-            }
-            Expr::List(list) => list.elements.iter().for_each(|item| self.expr(item)),
-            Expr::Map(map) => map.entries.iter().for_each(|entry| match &entry.expr {
-                EntryExpr::MapEntry(entry) => {
-                    self.expr(&entry.key);
-                    self.expr(&entry.value);
-                }
-                EntryExpr::StructField(field) => self.expr(&field.value),
-            }),
-            Expr::Struct(object) => {
-                self.report(expr, &object.type_name);
-            }
-            Expr::Comprehension(comprehension) => {
-                self.expr(&comprehension.iter_range);
-                self.expr(&comprehension.accu_init);
-                let outer = self.variables.len();
-                self.variables.push(comprehension.accu_var.clone());
-                self.variables.push(comprehension.iter_var.clone());
-                self.variables.extend(comprehension.iter_var2.clone());
-                self.expr(&comprehension.loop_cond);
-                self.expr(&comprehension.loop_step);
-                self.variables.truncate(outer + 1);
-                self.expr(&comprehension.result);
-                self.variables.truncate(outer);
-            }
-            Expr::Literal(_) | Expr::Unspecified => {}
-        }
-    }
-}
-
-fn is_path(expr: &IdedExpr, prefix: &[&str]) -> bool {
-    let mut names = Vec::new();
-    let mut expr = expr;
-    while let Expr::Select(select) = &expr.expr {
-        names.push(select.field.as_str());
-        expr = &select.operand;
-    }
-    if let Expr::Ident(name) = &expr.expr {
-        names.push(name.as_str());
-    }
-    names.reverse();
-    names.starts_with(prefix) && names.len() > prefix.len()
-}
-
-fn namespaced(target: &IdedExpr, function: &str) -> bool {
-    let Expr::Ident(namespace) = &target.expr else {
-        return false;
+/// A problem at the place of a part.
+pub(super) fn problem(info: &SourceInfo, at: &IdedExpr, message: String) -> Problem {
+    let offset = info.offset_for(at.id).map_or(0, |(start, _)| start);
+    let mut offset = usize::try_from(offset).unwrap_or(0);
+    let negative = match &at.expr {
+        Expr::Literal(LiteralValue::Int(number)) => *number.inner() < 0,
+        Expr::Literal(LiteralValue::Double(number)) => number.inner().is_sign_negative(),
+        _ => false,
     };
-    NAMESPACED
-        .iter()
-        .any(|(name, functions)| name == namespace && functions.contains(&function))
+    if negative && let Some(before) = info.source.get(..=offset) {
+        // The sign belongs to the literal.
+        offset = before.rfind('-').unwrap_or(offset);
+    }
+    let (line, column) = position(&info.source, offset);
+    Problem {
+        line,
+        column,
+        message,
+    }
 }
 
 /// Line from 1 and column from 0 of a byte offset.
-pub(super) fn position(source: &str, offset: usize) -> (usize, usize) {
+fn position(source: &str, offset: usize) -> (usize, usize) {
     let mut offset = offset.min(source.len());
     while !source.is_char_boundary(offset) {
         offset -= 1;
@@ -306,97 +100,303 @@ pub(super) fn position(source: &str, offset: usize) -> (usize, usize) {
     (line, before[start..].chars().count())
 }
 
-/// Whether the type is bool for sure.
-pub(super) fn is_bool(expr: &IdedExpr) -> bool {
-    match &expr.expr {
-        Expr::Literal(LiteralValue::Boolean(_)) => true,
-        Expr::Select(select) => select.test,
-        Expr::Call(call) => match call.func_name.as_str() {
-            operators::CONDITIONAL => call.args.iter().skip(1).all(is_bool),
-            operators::EQUALS
-            | operators::NOT_EQUALS
-            | operators::LESS
-            | operators::LESS_EQUALS
-            | operators::GREATER
-            | operators::GREATER_EQUALS
-            | operators::IN
-            | operators::LOGICAL_AND
-            | operators::LOGICAL_OR
-            | operators::LOGICAL_NOT => true,
-            "bool"
-            | "contains"
-            | "containsCIDR"
-            | "containsIP"
-            | "endsWith"
-            | "equivalent"
-            | "hasValue"
-            | "intersects"
-            | "isCIDR"
-            | "isCanonical"
-            | "isGlobalUnicast"
-            | "isGreaterThan"
-            | "isIP"
-            | "isInteger"
-            | "isLessThan"
-            | "isLinkLocalMulticast"
-            | "isLinkLocalUnicast"
-            | "isLoopback"
-            | "isQuantity"
-            | "isSemver"
-            | "isSorted"
-            | "isURL"
-            | "isUnspecified"
-            | "matches"
-            | "startsWith" => true,
-            "orValue" => call.args.iter().all(is_bool),
-            _ => false,
-        },
-        Expr::Comprehension(comprehension) => {
-            let init = is_bool(&comprehension.accu_init);
-            // A bound value or the count of `exists_one` has another type than its result.
-            init || is_bool(&comprehension.result)
-        }
-        _ => false,
-    }
+struct Checker<'a> {
+    info: &'a SourceInfo,
+    variables: Vec<(String, Type)>,
+    types: HashMap<u64, Type>,
+    bindings: Bindings,
+    problems: Vec<Problem>,
 }
 
-/// Whether the expression selects a field of a variable: the rule that `claims.email` asks for
-/// `claims.email_verified` looks for exactly this form.
-pub(super) fn selects(expr: &IdedExpr, variable: &str, field: &str) -> bool {
-    let is_variable = |expr: &IdedExpr| matches!(&expr.expr, Expr::Ident(name) if name == variable);
-    let inner = |expr: &IdedExpr| selects(expr, variable, field);
-    match &expr.expr {
-        Expr::Select(select) => {
-            is_variable(&select.operand) && select.field == field || inner(&select.operand)
+impl Checker<'_> {
+    fn report(&mut self, at: &IdedExpr, message: String) {
+        self.problems.push(problem(self.info, at, message));
+    }
+
+    fn mismatch(&mut self, at: &IdedExpr, expected: &Type, found: &Type) {
+        self.report(
+            at,
+            format!("expected type '{expected}' but found '{found}'"),
+        );
+    }
+
+    fn undeclared(&mut self, at: &IdedExpr, name: &str) -> Type {
+        self.report(
+            at,
+            format!("undeclared reference to '{name}' (in container '')"),
+        );
+        Type::ERROR
+    }
+
+    fn assignable(&mut self, from: &Type, to: &Type) -> bool {
+        self.bindings
+            .assignable(std::slice::from_ref(from), std::slice::from_ref(to))
+    }
+
+    fn expr(&mut self, expr: &IdedExpr) -> Type {
+        let ty = match &expr.expr {
+            Expr::Literal(literal) => Type::simple(match literal {
+                LiteralValue::Boolean(_) => "bool",
+                LiteralValue::Bytes(_) => "bytes",
+                LiteralValue::Double(_) => "double",
+                LiteralValue::Int(_) => "int",
+                LiteralValue::Null => "null",
+                LiteralValue::String(_) => "string",
+                LiteralValue::UInt(_) => "uint",
+            }),
+            Expr::Ident(name) => match self.lookup(name) {
+                Some(ty) => ty,
+                None => self.undeclared(expr, name),
+            },
+            Expr::Select(select) => self.select(expr, select),
+            Expr::Call(call) => self.call(expr, call),
+            Expr::List(list) => self.list(list),
+            Expr::Map(map) => self.map(map),
+            Expr::Struct(object) => self.object(expr, object),
+            Expr::Comprehension(comprehension) => self.comprehension(comprehension),
+            Expr::Unspecified => Type::ERROR,
+        };
+        self.types.insert(expr.id, ty.clone());
+        ty
+    }
+
+    fn lookup(&self, name: &str) -> Option<Type> {
+        let variable = match name.strip_prefix('.') {
+            // From the root: no variable of a macro.
+            Some(name) => self.variables.first().filter(|(known, _)| known == name),
+            None => self.variables.iter().rev().find(|(known, _)| known == name),
+        };
+        let name = name.trim_start_matches('.');
+        variable.map_or_else(|| declarations::type_name(name), |(_, ty)| Some(ty.clone()))
+    }
+
+    fn select(&mut self, expr: &IdedExpr, select: &SelectExpr) -> Type {
+        if let Some(ty) = qualified(expr).and_then(|name| declarations::type_name(&name)) {
+            return ty;
         }
-        Expr::Call(call) => {
-            let optional = call.target.is_none() && call.func_name == operators::OPT_SELECT;
-            let named = |expr: &IdedExpr| match &expr.expr {
-                Expr::Literal(LiteralValue::String(name)) => name.inner() == field,
-                _ => false,
+        let ty = self.field(expr, &select.operand, &select.field, false);
+        if select.test {
+            Type::BOOL
+        } else {
+            self.bindings.resolve(&ty, false)
+        }
+    }
+
+    fn field(&mut self, at: &IdedExpr, operand: &IdedExpr, field: &str, optional: bool) -> Type {
+        let operand = self.expr(operand);
+        let operand = self.bindings.resolve(&operand, false);
+        let (of, is_optional) = operand.unwrap_optional();
+        let ty = match of {
+            Type::Named("map", params) => params[1].clone(),
+            Type::Variable(_) => {
+                self.assignable(&Type::DYN, of);
+                Type::DYN
+            }
+            of => match declarations::fields(of) {
+                Some(fields) => match fields.into_iter().find(|(name, _)| *name == field) {
+                    Some((_, ty)) => ty,
+                    None => {
+                        self.report(at, format!("undefined field '{field}'"));
+                        Type::ERROR
+                    }
+                },
+                // Objects too, but nobody declared their fields.
+                None if of.name().starts_with("kubernetes.") => {
+                    self.report(at, format!("unexpected failed resolution of '{of}'"));
+                    Type::ERROR
+                }
+                None => {
+                    if !of.is_dyn() && *of != Type::ERROR {
+                        self.report(at, format!("type '{of}' does not support field selection"));
+                    }
+                    Type::DYN
+                }
+            },
+        };
+        if is_optional || optional {
+            Type::optional(ty)
+        } else {
+            ty
+        }
+    }
+
+    fn call(&mut self, expr: &IdedExpr, call: &CallExpr) -> Type {
+        let name = call.func_name.as_str();
+        if let (operators::OPT_SELECT, [operand, field]) = (name, call.args.as_slice()) {
+            let field = literal_string(field).unwrap_or_default();
+            let ty = self.field(expr, operand, field, true);
+            return self.bindings.resolve(&ty, false);
+        }
+        let mut arguments: Vec<Type> = call.args.iter().map(|arg| self.expr(arg)).collect();
+        let Some(target) = &call.target else {
+            let name = name.trim_start_matches('.');
+            return match declarations::function(name) {
+                Some(overloads) => {
+                    self.resolve(expr, name, overloads, false, &call.args, &arguments)
+                }
+                None => self.undeclared(expr, name),
             };
-            optional && matches!(call.args.as_slice(), [of, name] if is_variable(of) && named(name))
-                || call.args.iter().any(inner)
-                || call.target.as_deref().is_some_and(inner)
+        };
+        if let Some(prefix) = qualified(target) {
+            let name = format!("{}.{name}", prefix.trim_start_matches('.'));
+            if let Some(overloads) = declarations::function(&name) {
+                return self.resolve(expr, &name, overloads, false, &call.args, &arguments);
+            }
         }
-        Expr::List(list) => list.elements.iter().any(inner),
-        Expr::Map(map) => map.entries.iter().any(|entry| match &entry.expr {
-            EntryExpr::MapEntry(entry) => inner(&entry.key) || inner(&entry.value),
-            EntryExpr::StructField(field) => inner(&field.value),
-        }),
-        Expr::Struct(object) => object.entries.iter().any(|entry| match &entry.expr {
-            EntryExpr::MapEntry(entry) => inner(&entry.key) || inner(&entry.value),
-            EntryExpr::StructField(field) => inner(&field.value),
-        }),
-        Expr::Comprehension(comprehension) => [
-            &comprehension.iter_range,
-            &comprehension.accu_init,
-            &comprehension.loop_cond,
-            &comprehension.loop_step,
-            &comprehension.result,
-        ]
-        .into_iter()
-        .any(inner),
-        Expr::Literal(_) | Expr::Ident(_) | Expr::Unspecified => false,
+        arguments.insert(0, self.expr(target));
+        match declarations::function(name) {
+            Some(overloads) => self.resolve(expr, name, overloads, true, &call.args, &arguments),
+            None => self.undeclared(expr, name),
+        }
+    }
+
+    fn resolve(
+        &mut self,
+        expr: &IdedExpr,
+        name: &str,
+        overloads: &[Overload],
+        method: bool,
+        parts: &[IdedExpr],
+        arguments: &[Type],
+    ) -> Type {
+        if matches!(name, operators::LOGICAL_AND | operators::LOGICAL_OR) {
+            let mut result = Type::BOOL;
+            for (part, ty) in parts.iter().zip(arguments) {
+                if !self.assignable(ty, &Type::BOOL) {
+                    self.mismatch(part, &Type::BOOL, ty);
+                    result = Type::ERROR;
+                }
+            }
+            return result;
+        }
+        let mut result: Option<Type> = None;
+        for overload in overloads
+            .iter()
+            .filter(|overload| overload.method == method)
+        {
+            let mut types = vec![&overload.result];
+            types.extend(&overload.arguments);
+            let types = self.bindings.instantiate(&types);
+            if !self.bindings.assignable(arguments, &types[1..]) {
+                continue;
+            }
+            let this = self.bindings.resolve(&types[0], false);
+            result = Some(match result {
+                None => this,
+                Some(before) if before.is_dyn() || before == this => before,
+                Some(_) => Type::DYN,
+            });
+        }
+        result.unwrap_or_else(|| {
+            let types: Vec<Type> = arguments
+                .iter()
+                .map(|ty| self.bindings.resolve(ty, true))
+                .collect();
+            let signature = match types.split_first() {
+                Some((target, rest)) if method => format!("{target}.({})", List(rest)),
+                _ => format!("({})", List(&types)),
+            };
+            let message =
+                format!("found no matching overload for '{name}' applied to '{signature}'");
+            self.report(expr, message);
+            Type::ERROR
+        })
+    }
+
+    /// The type of a part of a literal; of a part after a `?`, what the optional holds.
+    fn part(&mut self, part: &IdedExpr, optional: bool) -> Type {
+        let ty = self.expr(part);
+        if !optional {
+            return ty;
+        }
+        let (inner, is_optional) = ty.unwrap_optional();
+        if !is_optional && !inner.is_dyn() {
+            self.mismatch(part, &Type::optional(inner.clone()), inner);
+        }
+        inner.clone()
+    }
+
+    fn join(&mut self, before: Option<Type>, ty: Type) -> Type {
+        match before {
+            None => ty,
+            Some(before) if self.assignable(&before, &ty) => most_general(&before, &ty),
+            Some(_) => Type::DYN,
+        }
+    }
+
+    fn list(&mut self, list: &ListExpr) -> Type {
+        let mut items = None;
+        for (index, item) in list.elements.iter().enumerate() {
+            let ty = self.part(item, list.optional_indices.contains(&index));
+            items = Some(self.join(items, ty));
+        }
+        Type::list(items.unwrap_or_else(|| self.bindings.fresh()))
+    }
+
+    fn map(&mut self, map: &MapExpr) -> Type {
+        let (mut keys, mut values) = (None, None);
+        for entry in &map.entries {
+            if let EntryExpr::MapEntry(entry) = &entry.expr {
+                let key = self.expr(&entry.key);
+                keys = Some(self.join(keys, key));
+                let value = self.part(&entry.value, entry.optional);
+                values = Some(self.join(values, value));
+            }
+        }
+        let keys = keys.unwrap_or_else(|| self.bindings.fresh());
+        Type::map(keys, values.unwrap_or_else(|| self.bindings.fresh()))
+    }
+
+    /// An object literal. No message types are to be had, so all are wrong.
+    fn object(&mut self, expr: &IdedExpr, object: &StructExpr) -> Type {
+        let name = object.type_name.trim_start_matches('.');
+        match declarations::type_name(name) {
+            None => return self.undeclared(expr, name),
+            Some(_) => self.report(expr, format!("'{name}' is not a message type")),
+        }
+        Type::ERROR
+    }
+
+    fn comprehension(&mut self, of: &ComprehensionExpr) -> Type {
+        let range = self.expr(&of.iter_range);
+        let known = self.problems.len();
+        let result = self.expr(&of.accu_init);
+        if of.accu_var == "@target" {
+            // `optMap` asks its target twice, and finds all problems twice.
+            self.problems.extend_from_within(known..);
+        }
+        let range = self.bindings.resolve(&range, false);
+        let (first, second) = match &range {
+            Type::Named("list", params) if of.iter_var2.is_some() => (Type::INT, params[0].clone()),
+            Type::Named("list", params) => (params[0].clone(), Type::DYN),
+            Type::Named("map", params) => (params[0].clone(), params[1].clone()),
+            Type::Variable(_) | Type::Named("dyn" | "!error!", _) => {
+                self.assignable(&Type::DYN, &range);
+                (Type::DYN, Type::DYN)
+            }
+            Type::Named(..) => {
+                let message = format!(
+                    "expression of type '{range}' cannot be range of a comprehension (must be list, map, or dynamic)"
+                );
+                self.report(&of.iter_range, message);
+                (Type::ERROR, Type::ERROR)
+            }
+        };
+        let outer = self.variables.len();
+        self.variables.push((of.accu_var.clone(), result.clone()));
+        self.variables.push((of.iter_var.clone(), first));
+        if let Some(name) = &of.iter_var2 {
+            self.variables.push((name.clone(), second));
+        }
+        for (part, expected) in [(&of.loop_cond, &Type::BOOL), (&of.loop_step, &result)] {
+            let found = self.expr(part);
+            if !self.assignable(expected, &found) {
+                self.mismatch(part, expected, &found);
+            }
+        }
+        self.variables.truncate(outer + 1);
+        let ty = self.expr(&of.result);
+        self.variables.truncate(outer);
+        self.bindings.resolve(&ty, false)
     }
 }

@@ -6,14 +6,16 @@ use cel::{
     Context, Env, ExecutionError, IdedExpr,
     common::ast::{Expr, operators},
     extensions,
+    objects::OptionalValue,
     parser::Parser,
 };
 use serde_json::Value as Json;
 
 use super::{
-    CompileError, Program, Scope, Value, check,
+    CompileError, Output, Program, Scope, Value, check,
     display::{Problem, display},
-    library, macros, rewrite,
+    library, literals, macros, names, rewrite, syntax,
+    types::Type,
 };
 
 /// The environment: the standard library and the extensions that the API server has too.
@@ -37,31 +39,39 @@ struct Compiled {
     scope: Scope,
 }
 
-pub(super) fn compile(source: &str, scope: Scope) -> Result<impl Program + use<>, CompileError> {
+pub(super) fn compile(
+    source: &str,
+    scope: Scope,
+    output: Output,
+) -> Result<impl Program + use<>, CompileError> {
     let parser: Parser = env().parser();
     let invalid = |problems: &[Problem]| CompileError::Invalid(display(source, problems));
-    let (expr, info) = parser.parse_with_source_info(source).map_err(|errors| {
-        let problems: Vec<Problem> = errors
-            .errors
-            .into_iter()
-            .map(|error| Problem {
-                line: usize::try_from(error.pos.0).unwrap_or(1),
-                column: usize::try_from(error.pos.1).unwrap_or(1).saturating_sub(1),
-                message: error.msg,
-            })
-            .collect();
-        invalid(&problems)
-    })?;
-    let problems = check::undeclared(&expr, &info, scope);
-    if !problems.is_empty() {
-        return Err(invalid(&problems));
+    let (expr, info) = parser
+        .parse_with_source_info(source)
+        .map_err(|errors| invalid(&syntax::problems(source, errors)))?;
+    let types = check::check(&expr, &info, scope).map_err(|problems| invalid(&problems))?;
+    literals::check(&expr, &info, &types).map_err(|problems| invalid(&problems))?;
+    if output == Output::Bool && *types.of(&expr) != Type::BOOL {
+        return Err(CompileError::NotBool);
     }
+    literals::fold(&expr).map_err(CompileError::Program)?;
     let program = rewrite::rewrite(expr.clone(), scope);
     Ok(Compiled {
         expr,
         program,
         scope,
     })
+}
+
+/// Evaluates an expression that needs no variable.
+///
+/// # Errors
+/// cel-go's text.
+pub(super) fn constant(expr: &IdedExpr) -> Result<(), String> {
+    let mut context = Context::with_env(Arc::clone(env()));
+    library::add(&mut context);
+    let expr = rewrite::rewrite(expr.clone(), Scope::Claims);
+    resolve(&expr, &context).map(|_| ())
 }
 
 impl Program for Compiled {
@@ -77,12 +87,8 @@ impl Program for Compiled {
         })
     }
 
-    fn is_bool(&self) -> bool {
-        check::is_bool(&self.expr)
-    }
-
     fn selects(&self, field: &str) -> bool {
-        check::selects(&self.expr, Scope::Claims.variable(), field)
+        names::selects(&self.expr, Scope::Claims.variable(), field)
     }
 }
 
@@ -104,18 +110,18 @@ fn resolve(expr: &IdedExpr, context: &Context<'_, '_>) -> Result<Value, String> 
             return match (left, right) {
                 (_, Ok(Value::Bool(value))) if value == short => Ok(Value::Bool(short)),
                 (Ok(Value::Bool(_)), Ok(Value::Bool(_))) => Ok(Value::Bool(!short)),
-                (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+                (Err(error), _) | (Ok(Value::Bool(_)), Err(error)) => Err(error),
                 _ => Err("no such overload".to_owned()),
             };
         }
     }
-    let value = cel::Value::resolve_val(expr, context).map_err(|error| text(&error, expr))?;
+    let value = cel::Value::resolve_val(expr, context).map_err(|error| text(&error))?;
     if value.get_type().name() == "type" {
         return Ok(Value::Other("type".to_owned()));
     }
     match cel::Value::try_from(value.as_ref()) {
         Ok(value) => Ok(to_value(&value)),
-        Err(error) => Err(text(&error, expr)),
+        Err(error) => Err(text(&error)),
     }
 }
 
@@ -124,7 +130,7 @@ fn resolve(expr: &IdedExpr, context: &Context<'_, '_>) -> Result<Value, String> 
 fn native_list(expr: &IdedExpr) -> bool {
     match &expr.expr {
         Expr::Call(call) => match call.func_name.as_str() {
-            "split" | "findAll" => true,
+            "split" | "@findAll" => true,
             "dyn" | operators::ADD => call.args.iter().any(native_list),
             operators::CONDITIONAL => call.args.iter().skip(1).any(native_list),
             _ => false,
@@ -165,46 +171,36 @@ fn to_value(value: &cel::Value) -> Value {
                 .map(|(key, value)| (key.to_string(), to_value(value)))
                 .collect(),
         ),
-        other => Value::Other(format!("{:?}", other.type_of())),
+        other => match <&OptionalValue>::try_from(other) {
+            Ok(held) => Value::Optional(held.value().map(|value| Box::new(to_value(value)))),
+            Err(_) => Value::Other(library::type_name(other)),
+        },
     }
 }
 
 /// cel-go's words for an error.
-fn text(error: &ExecutionError, expr: &IdedExpr) -> String {
+fn text(error: &ExecutionError) -> String {
     match error {
-        ExecutionError::NoSuchKey(key) => format!("no such key: {key}"),
-        ExecutionError::NoSuchOverload(overload) => match overload.function() {
-            "_._" => match last_field(expr) {
-                Some(field) => format!("no such key: {field}"),
-                None => "no such overload".to_owned(),
-            },
-            "_[_]" => match overload.argument_types() {
-                [list, index] if list == "list" => {
-                    format!("unsupported index type '{index}' in list")
-                }
-                _ => "no such overload".to_owned(),
-            },
-            name @ ("_<_" | "_<=_" | "_>_" | "_>=_" | "size") => {
-                format!("no such overload: {name}")
-            }
-            name @ ("bool" | "bytes" | "double" | "duration" | "int" | "timestamp" | "uint") => {
-                let found = overload.argument_types().first();
-                let found = found.map_or("", String::as_str);
-                format!("no such overload: {name}({found})")
-            }
-            _ => "no such overload".to_owned(),
-        },
-        ExecutionError::FunctionError { function, message } => function_error(function, message),
-        ExecutionError::IndexOutOfBounds(cel::Value::Int(index)) => {
-            format!("index out of bounds: {index}")
+        ExecutionError::NoSuchOverload(overload) => {
+            no_overload(overload.function(), overload.argument_types())
         }
+        ExecutionError::FunctionError { function, message } => function_error(function, message),
         ExecutionError::DivisionByZero(_) => "division by zero".to_owned(),
         ExecutionError::RemainderByZero(_) => "modulus by zero".to_owned(),
         ExecutionError::Overflow(_, cel::Value::UInt(_), _) => {
             "unsigned integer overflow".to_owned()
         }
         ExecutionError::Overflow(..) => "integer overflow".to_owned(),
-        ExecutionError::UnsupportedBinaryOperator(..) => "no such overload".to_owned(),
+        ExecutionError::UnsupportedBinaryOperator(operator, left, right) => {
+            let name = match *operator {
+                "add" => "_+_",
+                "sub" => "_-_",
+                "mul" => "_*_",
+                "div" => "_/_",
+                _ => "_%_",
+            };
+            no_overload(name, &[left, right].map(library::type_name))
+        }
         ExecutionError::UnexpectedType { got, want } if want == "iterable" => {
             let go_type = match got.as_str() {
                 "null_type" => "types.Null",
@@ -212,11 +208,42 @@ fn text(error: &ExecutionError, expr: &IdedExpr) -> String {
                 "double" => "types.Double",
                 "int" => "types.Int",
                 "string" => "types.String",
+                "optional_type" => "*types.Optional",
                 other => other,
             };
             format!("got '{go_type}', expected iterable type")
         }
+        ExecutionError::UnexpectedType { .. } => "no such overload".to_owned(),
         other => other.to_string(),
+    }
+}
+
+/// A call with the wrong types. An operator is named when its first operand is of a type that has nothing like it, a
+/// function with all the types that it got.
+fn no_overload(name: &str, types: &[String]) -> String {
+    let first = types.first().map_or("", String::as_str);
+    let calculates: &[&str] = match name {
+        "_+_" => &["bytes", "double", "int", "list", "uint"],
+        "_-_" | "_*_" | "_/_" => &["double", "int", "uint"],
+        "-_" => &["bool", "double", "int"],
+        "_%_" => &["int", "uint"],
+        "_<_" | "_<=_" | "_>_" | "_>=_" => &["bool", "bytes", "double", "int", "uint"],
+        "matches" | "size" | "sort" => &[],
+        "contains" | "endsWith" | "startsWith" => return "no such overload".to_owned(),
+        name if name.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+            return format!("no such overload: {name}({})", types.join(", "));
+        }
+        _ => return "no such overload".to_owned(),
+    };
+    // These hand on what they do not know, and then nobody knows the name any more.
+    let hands_on = matches!(
+        first,
+        "string" | "google.protobuf.Duration" | "google.protobuf.Timestamp"
+    ) && name != "size";
+    if hands_on || calculates.contains(&first) {
+        "no such overload".to_owned()
+    } else {
+        format!("no such overload: {name}")
     }
 }
 
@@ -232,16 +259,4 @@ fn function_error(function: &str, message: &str) -> String {
         return message.to_owned();
     }
     format!("type conversion error from 'string' to '{target}'")
-}
-
-/// The last field of the first chain of selections.
-fn last_field(expr: &IdedExpr) -> Option<&str> {
-    match &expr.expr {
-        Expr::Select(select) => Some(&select.field),
-        Expr::Call(call) => {
-            let parts = call.target.as_deref().into_iter().chain(&call.args);
-            parts.filter_map(last_field).next()
-        }
-        _ => None,
-    }
 }

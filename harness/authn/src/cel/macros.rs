@@ -2,14 +2,12 @@
 
 use cel::{
     DeclarationError, Env, IdedExpr, ParseError,
-    common::ast::{
-        CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, LiteralValue, MapExpr, operators,
-    },
+    common::ast::{CallExpr, ComprehensionExpr, Expr, ListExpr, LiteralValue, MapExpr, operators},
     parser::{Macro, MacroExprHelper},
 };
 
 const RESULT: &str = "@result";
-const ENTRY: &str = "@entry";
+const INSERT: &str = "cel.@mapInsert";
 
 type Shape = fn(&mut Builder<'_, '_>) -> (IdedExpr, IdedExpr, IdedExpr);
 
@@ -50,7 +48,7 @@ struct Builder<'a, 'h> {
     /// The one before it, when there are four.
     filter: Option<IdedExpr>,
     /// The name of the first variable.
-    key: IdedExpr,
+    key: String,
 }
 
 fn expand(
@@ -68,40 +66,22 @@ fn expand(
             _ => return Err(helper.new_error(argument.id, "argument must be a simple name")),
         }
     }
-    let mut entry = |index: i64| {
-        let entry = helper.next_expr(Expr::Ident(ENTRY.to_owned()));
-        let index = helper.next_expr(Expr::Literal(LiteralValue::Int(index.into())));
-        helper.next_expr(super::rewrite::call(operators::INDEX, vec![entry, index]))
-    };
-    let values: Vec<(String, IdedExpr)> = names
-        .into_iter()
-        .enumerate()
-        .map(|(index, name)| (name, entry(i64::from(index == 1))))
-        .collect();
-    let substituted = |mut expr: IdedExpr| {
-        substitute(&mut expr, &values);
-        expr
-    };
-    let key = values
-        .first()
-        .map(|(_, value)| value.clone())
-        .unwrap_or_default();
+    let second = names.pop();
+    let first = names.pop().unwrap_or_default();
     let mut builder = Builder {
-        body: substituted(body),
-        filter: filter.map(substituted),
-        key,
+        body,
+        filter,
+        key: first.clone(),
         helper,
     };
     let (accu_init, loop_step, result) = shape(&mut builder);
-    let range = target.take().unwrap_or_default();
+    let loop_cond = builder.boolean(true);
     let helper = builder.helper;
-    let iter_range = helper.next_expr(super::rewrite::call("@entries", vec![range]));
-    let loop_cond = helper.next_expr(Expr::Literal(LiteralValue::Boolean(true.into())));
     Ok(
         helper.next_expr(Expr::Comprehension(Box::new(ComprehensionExpr {
-            iter_range,
-            iter_var: ENTRY.to_owned(),
-            iter_var2: None,
+            iter_range: target.take().unwrap_or_default(),
+            iter_var: first,
+            iter_var2: second,
             accu_var: RESULT.to_owned(),
             accu_init,
             loop_cond,
@@ -176,62 +156,16 @@ fn transform_list(b: &mut Builder<'_, '_>) -> (IdedExpr, IdedExpr, IdedExpr) {
 }
 
 fn transform_map(b: &mut Builder<'_, '_>) -> (IdedExpr, IdedExpr, IdedExpr) {
-    let args = vec![b.key.clone(), b.body.clone()];
-    let step = b.step("@insert", args);
+    let key = Expr::Ident(b.key.clone());
+    let args = vec![b.helper.next_expr(key), b.body.clone()];
+    let step = b.step(INSERT, args);
     let init = b.helper.next_expr(Expr::Map(MapExpr::default()));
     (init, step, b.result())
 }
 
 fn transform_map_entry(b: &mut Builder<'_, '_>) -> (IdedExpr, IdedExpr, IdedExpr) {
     let args = vec![b.body.clone()];
-    let step = b.step("@merge", args);
+    let step = b.step(INSERT, args);
     let init = b.helper.next_expr(Expr::Map(MapExpr::default()));
     (init, step, b.result())
-}
-
-/// Puts values in the place of names, except where a comprehension inside uses the same name.
-fn substitute(expr: &mut IdedExpr, values: &[(String, IdedExpr)]) {
-    match &mut expr.expr {
-        Expr::Ident(name) => {
-            if let Some((_, value)) = values.iter().find(|(variable, _)| variable == name) {
-                expr.expr = value.expr.clone();
-            }
-        }
-        Expr::Select(select) => substitute(&mut select.operand, values),
-        Expr::Call(call) => {
-            if let Some(target) = &mut call.target {
-                substitute(target, values);
-            }
-            call.args
-                .iter_mut()
-                .for_each(|argument| substitute(argument, values));
-        }
-        Expr::List(list) => list
-            .elements
-            .iter_mut()
-            .for_each(|item| substitute(item, values)),
-        Expr::Map(map) => map
-            .entries
-            .iter_mut()
-            .for_each(|entry| match &mut entry.expr {
-                EntryExpr::MapEntry(entry) => {
-                    substitute(&mut entry.key, values);
-                    substitute(&mut entry.value, values);
-                }
-                EntryExpr::StructField(field) => substitute(&mut field.value, values),
-            }),
-        Expr::Comprehension(inner) => {
-            substitute(&mut inner.iter_range, values);
-            substitute(&mut inner.accu_init, values);
-            let visible: Vec<_> = values
-                .iter()
-                .filter(|(name, _)| *name != inner.iter_var)
-                .cloned()
-                .collect();
-            substitute(&mut inner.loop_cond, &visible);
-            substitute(&mut inner.loop_step, &visible);
-            substitute(&mut inner.result, values);
-        }
-        Expr::Struct(_) | Expr::Literal(_) | Expr::Unspecified => {}
-    }
 }

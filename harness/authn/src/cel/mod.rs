@@ -1,15 +1,21 @@
 //! CEL expressions of a configuration: compiled, asked about, evaluated.
 //!
 //! Source: <https://kubernetes.io/docs/reference/using-api/cel/> and the CEL specification; error texts as cel-go
-//! prints them. What stands behind [`Program`] is the `cel` crate with its interpreter, which has no type checker: an
-//! expression that the API server refuses for its types compiles here, and fails when it is evaluated or not at all.
+//! prints them. What stands behind [`Program`] is the `cel` crate with its interpreter, and a type checker of our own.
 
 mod check;
+mod clause;
+mod declarations;
 mod display;
 mod interpreter;
 mod library;
+mod literals;
 mod macros;
+mod names;
+mod pairs;
 mod rewrite;
+mod syntax;
+mod types;
 mod value;
 
 #[cfg(test)]
@@ -35,6 +41,15 @@ impl Scope {
     }
 }
 
+/// What an expression must evaluate to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Anything; whoever asked for it looks at the value.
+    Any,
+    /// A boolean, and nothing that only may be one.
+    Bool,
+}
+
 /// Why an expression does not compile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -42,6 +57,9 @@ pub enum CompileError {
     /// It is not in order; each problem as `ERROR: <input>:1:1: ...` with the line and a caret below it.
     #[error("compilation failed: {0}")]
     Invalid(String),
+    /// Its type is not bool, as it has to be.
+    #[error("must evaluate to bool")]
+    NotBool,
     /// It is in order, but no program can be made of it.
     #[error("program instantiation failed: {0}")]
     Program(String),
@@ -55,9 +73,6 @@ pub trait Program: Send + Sync {
     /// cel-go's text.
     fn evaluate(&self, variable: &serde_json::Value) -> Result<Value, String>;
 
-    /// Whether its type is known to be bool.
-    fn is_bool(&self) -> bool;
-
     /// Whether it selects that field of `claims` by name, as `claims.email` or `claims.?email`.
     fn selects(&self, field: &str) -> bool;
 }
@@ -65,7 +80,11 @@ pub trait Program: Send + Sync {
 /// Compiles an expression.
 ///
 /// # Errors
-/// When the API server would refuse it, as far as that shows without a type checker.
-pub fn compile(source: &str, scope: Scope) -> Result<Box<dyn Program>, CompileError> {
-    interpreter::compile(source, scope).map(|program| Box::new(program) as Box<dyn Program>)
+/// When the API server would refuse it, with its text.
+pub fn compile(
+    source: &str,
+    scope: Scope,
+    output: Output,
+) -> Result<Box<dyn Program>, CompileError> {
+    interpreter::compile(source, scope, output).map(|program| Box::new(program) as Box<dyn Program>)
 }

@@ -5,7 +5,11 @@ use cel::{
     common::ast::{CallExpr, EntryExpr, Expr, LiteralValue, operators},
 };
 
-use super::Scope;
+use super::{
+    Scope, declarations, library,
+    names::{literal_string, qualified},
+    pairs,
+};
 
 /// Words that cannot be names in CEL; as a whole name they are escaped with `__` on both sides.
 const RESERVED: &[&str] = &[
@@ -32,9 +36,6 @@ const RESERVED: &[&str] = &[
     "while",
 ];
 
-/// Methods and functions that have to be ours, by the names they get.
-const RENAMED: &[(&str, &str)] = &[("indexOf", "@indexOf"), ("lastIndexOf", "@lastIndexOf")];
-
 /// The expression as it is to be evaluated.
 pub(super) fn rewrite(mut expr: IdedExpr, scope: Scope) -> IdedExpr {
     walk(&mut expr, scope);
@@ -43,24 +44,7 @@ pub(super) fn rewrite(mut expr: IdedExpr, scope: Scope) -> IdedExpr {
 
 fn walk(expr: &mut IdedExpr, scope: Scope) {
     match &mut expr.expr {
-        Expr::Select(select) => {
-            walk(&mut select.operand, scope);
-            if rooted(&select.operand)
-                && let Some(name) = unescape(&select.field)
-            {
-                select.field = name;
-            }
-            if !select.test && optional_chain(&select.operand) {
-                let operand = std::mem::take(&mut *select.operand);
-                let field = IdedExpr {
-                    id: expr.id,
-                    expr: Expr::Literal(LiteralValue::String(
-                        std::mem::take(&mut select.field).into(),
-                    )),
-                };
-                expr.expr = call(operators::OPT_SELECT, vec![operand, field]);
-            }
-        }
+        Expr::Select(_) => walk_select(expr, scope),
         Expr::Call(_) => walk_call(expr, scope),
         Expr::List(list) => list.elements.iter_mut().for_each(|item| walk(item, scope)),
         Expr::Map(map) => map
@@ -74,6 +58,7 @@ fn walk(expr: &mut IdedExpr, scope: Scope) {
                 EntryExpr::StructField(field) => walk(&mut field.value, scope),
             }),
         Expr::Comprehension(comprehension) => {
+            pairs::rewrite(comprehension);
             for part in [
                 &mut comprehension.iter_range,
                 &mut comprehension.accu_init,
@@ -96,64 +81,101 @@ fn walk(expr: &mut IdedExpr, scope: Scope) {
     }
 }
 
-fn walk_call(expr: &mut IdedExpr, scope: Scope) {
-    let Expr::Call(call_expr) = &mut expr.expr else {
+fn walk_select(expr: &mut IdedExpr, scope: Scope) {
+    let type_name = qualified(expr).and_then(|name| declarations::type_name(&name));
+    let Expr::Select(select) = &mut expr.expr else {
         return;
     };
-    if let Some(target) = &mut call_expr.target {
+    if type_name.is_some() {
+        return;
+    }
+    walk(&mut select.operand, scope);
+    let name = if select.test { "@has" } else { "@select" };
+    let operand = std::mem::take(&mut *select.operand);
+    let field = std::mem::take(&mut select.field);
+    expr.expr = access(name, operand, text(expr.id, &field));
+}
+
+/// An access to a part. Names in a token can be anything, and are written with escapes.
+fn access(name: &str, operand: IdedExpr, key: IdedExpr) -> Expr {
+    let plain = literal_string(&key)
+        .and_then(unescape)
+        .filter(|_| rooted(&operand));
+    let args = match plain {
+        Some(plain) => vec![operand, text(key.id, &plain), key],
+        None => vec![operand, key],
+    };
+    call(name, args)
+}
+
+fn text(id: u64, text: &str) -> IdedExpr {
+    IdedExpr {
+        id,
+        expr: Expr::Literal(LiteralValue::String(text.to_owned().into())),
+    }
+}
+
+fn walk_call(expr: &mut IdedExpr, scope: Scope) {
+    let id = expr.id;
+    let Expr::Call(of) = &mut expr.expr else {
+        return;
+    };
+    let namespaced = of.target.as_deref().and_then(qualified);
+    let namespaced = namespaced
+        .map(|prefix| format!("{prefix}.{}", of.func_name))
+        .filter(|name| declarations::function(name).is_some());
+    if let (Some(target), None) = (&mut of.target, &namespaced) {
         walk(target, scope);
     }
-    call_expr
-        .args
+    of.args
         .iter_mut()
         .for_each(|argument| walk(argument, scope));
 
     let claims = |expr: Option<&IdedExpr>| {
         scope == Scope::Claims && expr.is_some_and(|expr| is_variable(expr, Scope::Claims))
     };
-    let name = call_expr.func_name.clone();
-    let fails = match name.as_str() {
-        operators::IN if claims(call_expr.args.get(1)) => Some("no such overload"),
-        "size" if claims(call_expr.args.first()) || claims(call_expr.target.as_deref()) => {
+    let fails = match of.func_name.as_str() {
+        operators::IN if claims(of.args.get(1)) => Some("no such overload"),
+        "size" if claims(of.args.first()) || claims(of.target.as_deref()) => {
             Some("no such overload: size")
         }
         _ => None,
     };
-    if let Some(text) = fails {
-        let text = Expr::Literal(LiteralValue::String(text.to_owned().into()));
-        expr.expr = call(
-            "@fail",
-            vec![IdedExpr {
-                id: expr.id,
-                expr: text,
-            }],
-        );
+    if let Some(problem) = fails {
+        expr.expr = call("@fail", vec![text(id, problem)]);
         return;
     }
-    match name.as_str() {
-        operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT => {
-            let rooted = call_expr.args.first().is_some_and(rooted);
-            if let Some(Expr::Literal(LiteralValue::String(key))) =
-                call_expr.args.get_mut(1).map(|key| &mut key.expr)
-                && rooted
-                && let Some(name) = unescape(key.inner())
-            {
-                *key = name.into();
-            }
-            if name == operators::INDEX && call_expr.args.first().is_some_and(optional_chain) {
-                operators::OPT_INDEX.clone_into(&mut call_expr.func_name);
-            }
+    let accessor = match of.func_name.as_str() {
+        operators::INDEX => Some("@index"),
+        operators::OPT_INDEX | operators::OPT_SELECT => Some("@optional"),
+        _ => None,
+    };
+    if let Some(name) = accessor {
+        if let (Some(key), Some(operand)) = (of.args.pop(), of.args.pop()) {
+            expr.expr = access(name, operand, key);
         }
-        "string" if call_expr.target.is_none() => "@string".clone_into(&mut call_expr.func_name),
-        "range" if is_ident(call_expr.target.as_deref(), "lists") => {
-            call_expr.target = None;
-            "@range".clone_into(&mut call_expr.func_name);
-        }
-        _ => {
-            let renamed = RENAMED.iter().find(|(old, _)| *old == name);
-            if let Some((_, new)) = renamed.filter(|_| call_expr.target.is_some()) {
-                (*new).clone_into(&mut call_expr.func_name);
-            }
+        return;
+    }
+    if of.func_name == "cel.@mapInsert" {
+        let name = if of.args.len() == 3 {
+            "@insert"
+        } else {
+            "@merge"
+        };
+        name.clone_into(&mut of.func_name);
+        return;
+    }
+    if let ("orValue", Some(target)) = (of.func_name.as_str(), &mut of.target) {
+        // A value that is no optional is there.
+        target.expr = call("@opt", vec![std::mem::take(&mut **target)]);
+        return;
+    }
+    let method = namespaced.is_none();
+    let name = namespaced.unwrap_or_else(|| of.func_name.clone());
+    if library::owns(&name) {
+        of.func_name = format!("@{name}");
+        if let Some(target) = of.target.take().filter(|_| method) {
+            of.args.insert(0, *target);
         }
     }
 }
@@ -166,35 +188,30 @@ pub(super) fn call(name: &str, args: Vec<IdedExpr>) -> Expr {
     })
 }
 
-fn is_ident(expr: Option<&IdedExpr>, name: &str) -> bool {
-    matches!(expr.map(|expr| &expr.expr), Some(Expr::Ident(ident)) if ident == name)
-}
-
+/// Whether it is the variable, be it hidden behind `dyn`.
 fn is_variable(expr: &IdedExpr, scope: Scope) -> bool {
-    is_ident(Some(expr), scope.variable())
-}
-
-/// Whether selecting leads back to a name: the values behind names come from a token, where keys can be anything and
-/// are escaped in expressions.
-fn rooted(expr: &IdedExpr) -> bool {
     match &expr.expr {
-        Expr::Ident(_) => true,
-        Expr::Select(select) => rooted(&select.operand),
-        Expr::Call(call) => match call.func_name.as_str() {
-            operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT | "dyn" => {
-                call.args.first().is_some_and(rooted)
-            }
-            "value" | "orValue" | "first" | "last" => call.target.as_deref().is_some_and(rooted),
-            _ => false,
-        },
+        Expr::Ident(name) => name == scope.variable(),
+        Expr::Call(call) if call.func_name == "dyn" => {
+            call.args.iter().all(|inner| is_variable(inner, scope))
+        }
         _ => false,
     }
 }
 
-/// Whether a selection before made this one optional too.
-fn optional_chain(expr: &IdedExpr) -> bool {
-    matches!(&expr.expr, Expr::Call(call)
-        if matches!(call.func_name.as_str(), operators::OPT_INDEX | operators::OPT_SELECT))
+/// Whether an access leads back to a name: the values behind names come from a token.
+fn rooted(expr: &IdedExpr) -> bool {
+    match &expr.expr {
+        Expr::Ident(_) => true,
+        Expr::Call(call) => match call.func_name.as_str() {
+            "@index" | "@opt" | "@optional" | "@select" | "@first" | "@last" | "dyn" => {
+                call.args.first().is_some_and(rooted)
+            }
+            "value" | "orValue" => call.target.as_deref().is_some_and(rooted),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// The name that an escaped one stands for (<https://kubernetes.io/docs/reference/using-api/cel/#escaping>); `None`

@@ -4,7 +4,7 @@ use super::{
     AuthenticationConfiguration, ClaimValidationRule, JwtAuthenticator, UserValidationRule,
     Violation, field::Path, issuer, mappings,
 };
-use crate::cel::{self, CompileError, Program, Scope};
+use crate::cel::{self, CompileError, Output, Program, Scope};
 
 /// The most authenticators that a configuration may have.
 const MAX_AUTHENTICATORS: usize = 64;
@@ -158,12 +158,12 @@ fn rule_expression(
     out: &mut Vec<Violation>,
 ) -> Option<Box<dyn Program>> {
     let path = path.child("expression");
-    let program = compile(expression, scope, &path, out)?;
-    if program.is_bool() {
-        return Some(program);
-    }
-    out.push(path.invalid(expression, "must evaluate to bool"));
-    None
+    compiled(
+        cel::compile(expression, scope, Output::Bool),
+        expression,
+        &path,
+        out,
+    )
 }
 
 /// Compiles an expression and reports what hinders it.
@@ -173,16 +173,24 @@ pub(super) fn compile(
     path: &Path,
     out: &mut Vec<Violation>,
 ) -> Option<Box<dyn Program>> {
-    match cel::compile(expression, scope) {
-        Ok(program) => Some(program),
-        Err(CompileError::Invalid(text)) => {
-            out.push(path.invalid(expression, &format!("compilation failed: {text}")));
-            None
-        }
-        Err(CompileError::Program(text)) => {
-            let detail = format!("program instantiation failed: {text}");
-            out.push(path.internal(&detail));
-            None
-        }
+    compiled(
+        cel::compile(expression, scope, Output::Any),
+        expression,
+        path,
+        out,
+    )
+}
+
+fn compiled(
+    result: Result<Box<dyn Program>, CompileError>,
+    expression: &str,
+    path: &Path,
+    out: &mut Vec<Violation>,
+) -> Option<Box<dyn Program>> {
+    match result {
+        Ok(program) => return Some(program),
+        Err(error @ CompileError::Program(_)) => out.push(path.internal(&error.to_string())),
+        Err(error) => out.push(path.invalid(expression, &error.to_string())),
     }
+    None
 }

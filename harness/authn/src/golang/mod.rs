@@ -11,6 +11,7 @@ pub(crate) mod json;
 pub(crate) mod number;
 pub(crate) mod pem;
 pub(crate) mod quote;
+pub(crate) mod regexp;
 pub(crate) mod time;
 pub(crate) mod url;
 

@@ -15,6 +15,8 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{task::JoinSet, time::timeout};
 
+pub use self::transport::cause;
+
 use self::issuer::Issuer;
 use crate::{UserInfo, config::AuthenticationConfiguration, golang::base64url, token};
 

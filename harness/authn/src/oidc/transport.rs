@@ -97,8 +97,10 @@ impl Response {
     }
 }
 
-/// The innermost cause in Go's words where they are known.
-fn cause(error: &reqwest::Error) -> String {
+/// The innermost cause of a failed request in the words of Go's HTTP client, where they are known:
+/// `dial tcp 127.0.0.1:1: connect: connection refused`.
+#[must_use]
+pub fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
             .to_owned();

@@ -29,7 +29,8 @@ impl Expression {
     fn new(source: &str, scope: Scope) -> Option<Self> {
         (!source.is_empty()).then(|| Self {
             source: source.to_owned(),
-            program: cel::compile(source, scope).map_err(|error| error.to_string()),
+            program: cel::compile(source, scope, cel::Output::Any)
+                .map_err(|error| error.to_string()),
         })
     }
 

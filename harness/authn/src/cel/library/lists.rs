@@ -18,12 +18,11 @@ pub(super) fn call(name: &str, args: &[Value]) -> Option<Result<Value, String>> 
         ("max", [of]) => extreme(name, of, Ordering::Greater),
         ("first", [of]) => items(name, of).map(|items| optional(items.first().cloned())),
         ("last", [of]) => items(name, of).map(|items| optional(items.last().cloned())),
-        ("@indexOf" | "@lastIndexOf", [Value::List(of), item]) => Ok(index_of(name, of, item)),
-        ("@indexOf" | "@lastIndexOf", [Value::String(of), Value::String(part), from @ ..]) => {
+        ("indexOf" | "lastIndexOf", [Value::List(of), item]) => Ok(index_of(name, of, item)),
+        ("indexOf" | "lastIndexOf", [Value::String(of), Value::String(part), from @ ..]) => {
             string_index_of(name, of, part, from)
         }
-        ("@indexOf" | "@lastIndexOf", _) => Err("no such overload".to_owned()),
-        ("@range", [Value::Int(end)]) => Ok(list((0..*end).map(Value::Int).collect())),
+        ("lists.range", [Value::Int(end)]) => Ok(list((0..*end).map(Value::Int).collect())),
         ("unwrapOpt" | "optional.unwrap", [of]) => items(name, of).map(|items| {
             let held = items
                 .iter()
@@ -32,8 +31,7 @@ pub(super) fn call(name: &str, args: &[Value]) -> Option<Result<Value, String>> 
         }),
         ("sets.contains" | "sets.equivalent" | "sets.intersects", [one, other]) => {
             let (Value::List(one_items), Value::List(other_items)) = (one, other) else {
-                let (one, other) = (type_name(one), type_name(other));
-                return Some(Err(format!("no such overload: {name}({one}, {other})")));
+                return Some(Err(no_overload(name, args)));
             };
             let within =
                 |part: &[Value], whole: &[Value]| part.iter().all(|item| whole.contains(item));
@@ -61,7 +59,7 @@ pub(super) fn call(name: &str, args: &[Value]) -> Option<Result<Value, String>> 
 fn items<'a>(name: &str, value: &'a Value) -> Result<&'a [Value], String> {
     match value {
         Value::List(items) => Ok(items),
-        other => Err(no_overload(name, other)),
+        other => Err(no_overload(name, std::slice::from_ref(other))),
     }
 }
 
@@ -87,7 +85,7 @@ fn sum(name: &str, of: &Value) -> Result<Value, String> {
             }
             (Some(Value::Float(one)), Value::Float(other)) => Value::Float(one + other),
             (Some(Value::Duration(one)), Value::Duration(other)) => Value::Duration(one + *other),
-            _ => return Err(no_overload(name, of)),
+            _ => return Err(no_overload(name, std::slice::from_ref(of))),
         });
     }
     Ok(total.unwrap_or(Value::Int(0)))
@@ -106,7 +104,7 @@ fn extreme(name: &str, of: &Value, wanted: Ordering) -> Result<Value, String> {
 }
 
 fn index_of(name: &str, of: &[Value], item: &Value) -> Value {
-    let found = if name == "@indexOf" {
+    let found = if name == "indexOf" {
         of.iter().position(|other| other == item)
     } else {
         of.iter().rposition(|other| other == item)
@@ -129,7 +127,10 @@ fn string_index_of(name: &str, of: &str, part: &str, from: &[Value]) -> Result<V
     let offset = match from {
         [] => None,
         [Value::Int(offset)] => Some(*offset),
-        _ => return Err("no such overload".to_owned()),
+        _ => {
+            let found = [&[Value::from(""), Value::from("")], from].concat();
+            return Err(no_overload(name, &found));
+        }
     };
     if let Some(offset) = offset.filter(|offset| *offset < 0) {
         return Err(format!("index out of range: {offset}"));
@@ -137,7 +138,7 @@ fn string_index_of(name: &str, of: &str, part: &str, from: &[Value]) -> Result<V
     let offset = offset.and_then(|offset| usize::try_from(offset).ok());
     let starts = 0..(of.len() + 1).saturating_sub(part.len());
     let fits = |start: &usize| of[*start..].starts_with(&part);
-    let found = if name == "@indexOf" {
+    let found = if name == "indexOf" {
         starts.skip(offset.unwrap_or(0)).find(fits)
     } else {
         let last = offset.unwrap_or(usize::MAX);
@@ -165,7 +166,7 @@ fn entries(of: &Value) -> Result<Value, String> {
         )),
         other => Err(format!(
             "unsupported comprehension range type: {}",
-            super::go_type(other)
+            super::values::go_type(other)
         )),
     }
 }

@@ -3,23 +3,28 @@
 //! Source: <https://kubernetes.io/docs/reference/using-api/cel/#cel-options-language-features-and-libraries>, and for
 //! lists, sets and optionals the extension libraries of cel-go.
 
+mod access;
 mod format;
 mod lists;
 mod net;
+mod printf;
 mod quantity;
 mod semver;
+mod values;
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{collections::HashMap, net::IpAddr};
 
-use cel::{
-    Context, ExecutionError, Value,
-    extractors::{Arguments, This},
-    objects::{Opaque, OptionalValue},
-};
+use cel::{Context, ExecutionError, Value, extractors::Arguments, objects::Opaque};
 use regex::Regex;
 
-use self::{net::Cidr, quantity::Quantity, semver::Semver};
-use crate::golang::{number, url};
+pub(super) use self::values::type_name;
+use self::{
+    net::Cidr,
+    quantity::Quantity,
+    semver::Semver,
+    values::{as_object, boolean, list, no_overload, object, optional, string, string_value},
+};
+use crate::golang::{regexp, url};
 
 /// A value of a type of these libraries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,28 +50,39 @@ impl Opaque for Object {
     }
 }
 
-/// Functions with at least one argument, or a receiver. A leading `@` marks those that expressions are rewritten to.
-const FUNCTIONS: &[&str] = &[
+/// What expressions are rewritten to besides functions that can be written.
+const INTERNAL: &[&str] = &[
     "@entries",
     "@fail",
-    "@indexOf",
+    "@has",
+    "@index",
     "@insert",
-    "@lastIndexOf",
     "@merge",
-    "@range",
-    "@string",
+    "@opt",
+    "@optional",
+    "@select",
     "@values",
+];
+
+/// Functions and methods that are evaluated here. Those of an authorizer are declared, but there is none to call them on.
+const FUNCTIONS: &[&str] = &[
     "add",
+    "allowed",
     "asApproximateFloat",
     "asInteger",
+    "check",
     "cidr",
     "compareTo",
     "containsCIDR",
     "containsIP",
+    "error",
+    "errored",
     "family",
+    "fieldSelector",
     "find",
     "findAll",
     "first",
+    "format",
     "format.named",
     "getEscapedPath",
     "getHost",
@@ -74,6 +90,8 @@ const FUNCTIONS: &[&str] = &[
     "getPort",
     "getQuery",
     "getScheme",
+    "group",
+    "indexOf",
     "ip",
     "ip.isCanonical",
     "isCIDR",
@@ -90,78 +108,80 @@ const FUNCTIONS: &[&str] = &[
     "isSorted",
     "isURL",
     "isUnspecified",
+    "labelSelector",
     "last",
+    "lastIndexOf",
+    "lists.range",
     "major",
     "masked",
     "max",
     "min",
     "minor",
+    "name",
+    "namespace",
     "optional.unwrap",
     "patch",
+    "path",
     "prefixLength",
     "quantity",
+    "reason",
+    "resource",
     "semver",
+    "serviceAccount",
     "sets.contains",
     "sets.equivalent",
     "sets.intersects",
     "sign",
+    "string",
     "sub",
+    "subresource",
     "sum",
     "unwrapOpt",
     "url",
     "validate",
 ];
 
+/// Whether a function is evaluated here. Calls are then to be rewritten to one of the name with an `@` in front, and
+/// with the receiver as first argument.
+pub(super) fn owns(name: &str) -> bool {
+    FUNCTIONS.contains(&name) || name.strip_prefix("format.").is_some()
+}
+
 /// Adds the functions to a context.
 pub(super) fn add(context: &mut Context<'_, '_>) {
-    for name in FUNCTIONS {
-        // A name that the crate declares itself would be refused; none is.
-        let _ = context.add_function(name, |this: This<Value>, Arguments(rest): Arguments| {
-            let This(this) = this;
-            dispatch(name, this, &rest)
+    let formats = format::NAMES.iter().map(|name| format!("format.{name}"));
+    let functions = FUNCTIONS
+        .iter()
+        .map(|name| (*name).to_owned())
+        .chain(formats);
+    let internal = INTERNAL.iter().map(|name| (*name).to_owned());
+    let named = functions.map(|name| (format!("@{name}"), name));
+    for (registered, name) in named.chain(internal.map(|name| (name.clone(), name))) {
+        // A name that the crate declares itself would be refused; none starts with an `@`.
+        let _ = context.add_function(&registered, move |Arguments(args): Arguments| {
+            call(&name, &args).map_err(|message| ExecutionError::function_error(&name, message))
         });
     }
-    for name in format::NAMES {
-        let _ = context.add_function(&format!("format.{name}"), || object(Object::Format(name)));
-    }
-}
-
-fn dispatch(name: &str, this: Value, rest: &[Value]) -> Result<Value, ExecutionError> {
-    // Called without a receiver, the first argument is among all of them as well.
-    let rest = match rest {
-        [first, others @ ..] if is_global(name) && *first == this => others,
-        rest => rest,
-    };
-    let args: Vec<Value> = std::iter::once(this).chain(rest.iter().cloned()).collect();
-    call(name, &args).map_err(|message| ExecutionError::function_error(name, message))
-}
-
-fn is_global(name: &str) -> bool {
-    let prefixed = name.starts_with('@') || name.contains('.');
-    prefixed
-        || name.starts_with("is")
-            && name != "isSorted"
-            && matches!(
-                name,
-                "isIP" | "isCIDR" | "isURL" | "isQuantity" | "isSemver"
-            )
-        || matches!(name, "cidr" | "ip" | "quantity" | "semver" | "url" | "sign")
 }
 
 fn call(name: &str, args: &[Value]) -> Result<Value, String> {
-    if let Some(result) = lists::call(name, args) {
+    if let Some(result) = access::call(name, args).or_else(|| lists::call(name, args)) {
         return result;
     }
     let found = match args {
         [Value::String(text), rest @ ..] => of_string(name, text, rest),
         [value, rest @ ..] => match as_object(value) {
             Some(object) => of_object(name, object, rest),
-            None if name == "@string" => Some(string(value)),
+            None if name == "string" => Some(string(value)),
             None => None,
         },
-        [] => None,
+        [] => {
+            let format = name.strip_prefix("format.");
+            let known = format.and_then(|name| format::NAMES.iter().find(|known| **known == name));
+            known.map(|name| Ok(object(Object::Format(name))))
+        }
     };
-    found.unwrap_or_else(|| Err("no such overload".to_owned()))
+    found.unwrap_or_else(|| Err(no_overload(name, args)))
 }
 
 fn of_string(name: &str, text: &str, rest: &[Value]) -> Option<Result<Value, String>> {
@@ -172,7 +192,7 @@ fn of_string(name: &str, text: &str, rest: &[Value]) -> Option<Result<Value, Str
     };
     Some(match (name, rest) {
         ("@fail", []) => Err(text.to_owned()),
-        ("@string", []) => Ok(string_value(text)),
+        ("string", []) => Ok(string_value(text)),
         ("ip", []) => net::parse_ip(text).map(|address| object(Object::Ip(address))),
         ("isIP", []) => Ok(boolean(net::parse_ip(text).is_ok())),
         ("ip.isCanonical", []) => {
@@ -195,6 +215,9 @@ fn of_string(name: &str, text: &str, rest: &[Value]) -> Option<Result<Value, Str
             let format = format::NAMES.iter().find(|name| **name == text);
             Ok(optional(format.map(|name| object(Object::Format(name)))))
         }
+        ("format", [Value::List(arguments)]) => {
+            printf::format(text, arguments).map(|text| string_value(&text))
+        }
         ("find", [Value::String(pattern)]) => regex(pattern)
             .map(|regex| string_value(regex.find(text).map_or("", |found| found.as_str()))),
         ("findAll", [Value::String(pattern), limit @ ..]) => {
@@ -213,6 +236,7 @@ fn of_string(name: &str, text: &str, rest: &[Value]) -> Option<Result<Value, Str
 }
 
 fn regex(pattern: &str) -> Result<Regex, String> {
+    regexp::check(pattern).map_err(|error| format!("Illegal regex: {error}"))?;
     Regex::new(pattern).map_err(|error| format!("Illegal regex: {error}"))
 }
 
@@ -247,7 +271,7 @@ fn of_object(name: &str, object_value: &Object, rest: &[Value]) -> Option<Result
             Ok(boolean(net::is_link_local_unicast(*address)))
         }
         (O::Ip(address), "isGlobalUnicast", _) => Ok(boolean(net::is_global_unicast(*address))),
-        (O::Ip(address), "@string", _) => Ok(string_value(&address.to_string())),
+        (O::Ip(address), "string", _) => Ok(string_value(&address.to_string())),
         (O::Cidr(cidr), "containsIP", Some(O::Ip(address))) => Ok(boolean(cidr.contains(*address))),
         (O::Cidr(cidr), "containsIP", _) => {
             net::parse_ip(text?).map(|address| boolean(cidr.contains(address)))
@@ -261,7 +285,7 @@ fn of_object(name: &str, object_value: &Object, rest: &[Value]) -> Option<Result
         (O::Cidr(cidr), "ip", _) => Ok(object(O::Ip(cidr.address))),
         (O::Cidr(cidr), "prefixLength", _) => Ok(Value::Int(cidr.length.into())),
         (O::Cidr(cidr), "masked", _) => Ok(object(O::Cidr(cidr.masked()))),
-        (O::Cidr(cidr), "@string", _) => Ok(string_value(&cidr.text())),
+        (O::Cidr(cidr), "string", _) => Ok(string_value(&cidr.text())),
         (O::Quantity(quantity), "sign", _) => Ok(Value::Int(quantity.sign())),
         (O::Quantity(quantity), "isInteger", _) => Ok(boolean(quantity.integer().is_some())),
         (O::Quantity(quantity), "asInteger", _) => quantity
@@ -335,87 +359,4 @@ fn of_url(name: &str, url: &url::Url) -> Option<Result<Value, String>> {
         }
         _ => return None,
     }))
-}
-
-/// `string(x)` for what is no string.
-fn string(value: &Value) -> Result<Value, String> {
-    Ok(string_value(&match value {
-        Value::Int(number) => number.to_string(),
-        Value::UInt(number) => number.to_string(),
-        Value::Float(number) => number::shortest(*number),
-        Value::Bool(value) => value.to_string(),
-        Value::Bytes(bytes) => {
-            let text = std::str::from_utf8(bytes);
-            text.map_err(|_| "invalid UTF-8 in bytes, cannot convert to string".to_owned())?
-                .to_owned()
-        }
-        Value::Timestamp(time) => time
-            .to_utc()
-            .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
-        Value::Duration(duration) => {
-            let seconds = duration.as_seconds_f64();
-            format!("{seconds}s")
-        }
-        other => return Err(no_overload("string", other)),
-    }))
-}
-
-fn no_overload(name: &str, value: &Value) -> String {
-    format!("no such overload: {name}({})", type_name(value))
-}
-
-/// The name of a value's type as error messages have it.
-pub(super) fn type_name(value: &Value) -> String {
-    match value {
-        Value::Null => "null_type".to_owned(),
-        Value::Float(_) => "double".to_owned(),
-        Value::Duration(_) => "google.protobuf.Duration".to_owned(),
-        Value::Timestamp(_) => "google.protobuf.Timestamp".to_owned(),
-        Value::Opaque(opaque) => opaque.runtime_type_name().to_owned(),
-        other => other.type_of().to_string(),
-    }
-}
-
-/// The name of the Go type that holds a value, which some messages show.
-pub(super) fn go_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "types.Null",
-        Value::Bool(_) => "types.Bool",
-        Value::Int(_) => "types.Int",
-        Value::UInt(_) => "types.Uint",
-        Value::Float(_) => "types.Double",
-        Value::String(_) => "types.String",
-        Value::Bytes(_) => "types.Bytes",
-        Value::Duration(_) => "types.Duration",
-        Value::Timestamp(_) => "types.Timestamp",
-        _ => "*types.Optional",
-    }
-}
-
-fn as_object(value: &Value) -> Option<&Object> {
-    match value {
-        Value::Opaque(opaque) => opaque.downcast_ref(),
-        _ => None,
-    }
-}
-
-fn object(object: Object) -> Value {
-    Value::Opaque(Arc::new(object))
-}
-
-fn optional(value: Option<Value>) -> Value {
-    let optional = value.map_or_else(OptionalValue::none, OptionalValue::of);
-    Value::Opaque(Arc::new(optional))
-}
-
-fn string_value(text: &str) -> Value {
-    Value::String(Arc::new(text.to_owned()))
-}
-
-fn boolean(value: bool) -> Value {
-    Value::Bool(value)
-}
-
-fn list(items: Vec<Value>) -> Value {
-    Value::List(Arc::new(items))
 }
