@@ -25,3 +25,4 @@ pub mod state;
 pub mod told;
 pub mod tools;
 pub mod wait;
+mod wording;

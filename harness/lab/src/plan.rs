@@ -4,12 +4,13 @@
 //! values exist only once addresses are bound.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::source::{Source, SourceError, nearest};
+use crate::source::{Source, SourceError, nearest, yaml_files};
 use crate::spec::{ClientSpec, LabFile, ProviderKind, ProviderSpec, UserSpec};
 
 /// A file as it was read: its name for messages, and its text with placeholders.
@@ -73,6 +74,7 @@ pub struct Plan {
 
 /// `fixtures/` below the checkout's root.
 const FIXTURES: &str = "fixtures";
+const BELOW: &str = "paths are below `fixtures/`";
 
 impl Plan {
     /// Reads `fixtures/labs/<lab>.yaml` below `root` and every file it names.
@@ -80,13 +82,11 @@ impl Plan {
     /// # Errors
     /// For an unknown lab (with the nearest name), a mistake in the lab file, an absent file.
     pub fn load(root: &Path, lab: &str) -> Result<Self, SourceError> {
-        let source = Source::read(root, &lab_path(lab)).map_err(|error| {
-            let names = names(root);
-            match nearest(lab, names.iter().map(String::as_str)) {
-                Some(near) => error.or_help(format!("did you mean the lab `{near}`?")),
-                None => error.or_help(format!("labs: {}", names.join(", "))),
-            }
-        })?;
+        let source = match Source::read(root, &lab_path(lab)) {
+            Ok(source) if is_name(lab) => source,
+            Err(error) if is_name(lab) && root.join(lab_path(lab)).exists() => return Err(error),
+            _ => return Err(no_lab(root, lab)),
+        };
         let file: LabFile = source.parse()?;
         let mut providers = BTreeMap::new();
         for (name, spec) in file.identity_providers {
@@ -150,22 +150,77 @@ pub fn lab_path(lab: &str) -> PathBuf {
 /// The names of all labs of the checkout, sorted.
 #[must_use]
 pub fn names(root: &Path) -> Vec<String> {
-    crate::source::yaml_files(&root.join(FIXTURES).join("labs"))
+    yaml_files(&root.join(FIXTURES).join("labs"))
         .iter()
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect()
 }
 
+/// A lab's name becomes part of its id and of the names of files.
+fn is_name(lab: &str) -> bool {
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    lab.starts_with(char::is_alphanumeric) && lab.chars().all(allowed)
+}
+
+/// What is said of a name that no lab has.
+#[must_use]
+pub fn no_lab(root: &Path, lab: &str) -> SourceError {
+    let known = names(root);
+    let file = lab_path(lab).display().to_string();
+    let error = Source::new(&file, "").unread(format!("there is no lab `{lab}`"));
+    match nearest(lab, known.iter().map(String::as_str)) {
+        Some(near) => error.or_help(format!("did you mean `{near}`?")),
+        None if known.is_empty() => error.or_help("a lab is a file `fixtures/labs/NAME.yaml`"),
+        None => error.or_help(format!("labs: {}", known.join(", "))),
+    }
+}
+
 /// Reads a fixture by its path below `fixtures/`.
 ///
 /// # Errors
-/// When it cannot be read; the message names its nearest neighbour.
+/// When it cannot be read, or lies elsewhere; the message names the nearest path.
 pub fn fixture(root: &Path, path: &Path) -> Result<Text, SourceError> {
-    let source = Source::read(root, &Path::new(FIXTURES).join(path))?;
-    Ok(Text {
-        name: source.name().to_owned(),
-        text: source.text().to_owned(),
-    })
+    let below = path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    if !below || path.as_os_str().is_empty() {
+        let name = path.display().to_string();
+        let error = Source::new(&name, "").unread(format!("`{name}` lies elsewhere"));
+        return Err(error.or_help(BELOW));
+    }
+    match Source::read(root, &Path::new(FIXTURES).join(path)) {
+        Ok(source) => Ok(Text {
+            name: source.name().to_owned(),
+            text: source.text().to_owned(),
+        }),
+        Err(error) => Err(match neighbour(root, path) {
+            Some(near) => error.or_help(format!("did you mean `{near}`?")),
+            None => error.or_help(BELOW),
+        }),
+    }
+}
+
+/// The fixture that was most likely meant: one of that folder with a name like it, or one of that
+/// very name in another folder, or one in the folder of that name.
+fn neighbour(root: &Path, path: &Path) -> Option<String> {
+    let fixtures = root.join(FIXTURES);
+    let files = yaml_files(&fixtures);
+    let known: Vec<&Path> = files
+        .iter()
+        .filter_map(|file| file.strip_prefix(&fixtures).ok())
+        .collect();
+    let stem = |path: &'_ Path| path.file_stem().and_then(OsStr::to_str).map(str::to_owned);
+    let beside = known.iter().filter(|file| file.parent() == path.parent());
+    let stems: Vec<String> = beside.filter_map(|file| stem(file)).collect();
+    let near = nearest(&stem(path)?, stems.iter().map(String::as_str));
+    let meant = match near {
+        Some(near) => path.with_file_name(format!("{near}.yaml")),
+        None => known
+            .iter()
+            .find(|file| file.file_name() == path.file_name() || file.starts_with(path))?
+            .to_path_buf(),
+    };
+    Some(meant.display().to_string())
 }
 
 fn referenced(
@@ -175,10 +230,7 @@ fn referenced(
 ) -> Result<Text, SourceError> {
     fixture(root, &path.value).map_err(|error| {
         let place = from.error(path.referenced, error.to_string(), "named here");
-        match error.help_text() {
-            Some(help) => place.or_help(help),
-            None => place.or_help(format!("paths are below `{FIXTURES}/`")),
-        }
+        place.or_help(error.help_text().unwrap_or(BELOW))
     })
 }
 

@@ -9,39 +9,53 @@ use crate::backend::LabError;
 use crate::plan::{Plan, Text};
 use crate::source::{Source, SourceError, meant};
 
-/// A Dex's refusal at the place that it names. Filling placeholders keeps the lines of a file.
+/// A Dex's refusal at the place that it names. Filling placeholders keeps the lines of a file, but
+/// not its columns: where it can, the path leads to the place.
 pub(crate) fn of_dex(name: &str, file: &Text, error: &DexError) -> LabError {
     let message = format!("{name} refused to start: {error}");
-    let DexError::Config(error) = error else {
-        return refused(name, error);
-    };
-    let Some(place) = error.place() else {
-        let whole = file.source().error_at(0, 0, message, "in this file");
-        return with_help(whole, error.hint()).into();
-    };
-    let label = error.path().unwrap_or("here");
     let source = file.source();
-    let offset = source.offset(place.line, place.column);
-    with_help(source.error_word(offset, message, label), error.hint()).into()
+    let root = yaml11::parse_spanned(&file.text).ok();
+    let at = |path: &str| Some(root.as_ref()?.at(path)?.span.start);
+    let (offset, label, help) = match error {
+        DexError::Config(error) => {
+            let path = error.path().unwrap_or("here");
+            let told = error
+                .place()
+                .map(|place| source.offset(place.line, place.column));
+            match told {
+                Some(told) if source.filled_before(told) => {
+                    (at(path).unwrap_or(told), path, error.hint())
+                }
+                Some(told) => (told, path, error.hint()),
+                None => (0, "in this file", error.hint()),
+            }
+        }
+        DexError::Tls(_) => match &root {
+            Some(root) => (nearest(root, "web.tlsCert").0.start, "of these two", None),
+            None => return refused(name, error),
+        },
+        _ => return refused(name, error),
+    };
+    with_help(source.error_word(offset, message, label), help).into()
 }
 
 /// The API server's refusal at the place in the configuration file, or among the lab file's flags,
 /// that its words are about; any other error as it is.
 pub(crate) fn placed(plan: &Plan, error: LabError) -> LabError {
-    let LabError::Refused { component, message } = error else {
-        return error;
+    let (message, about) = match &error {
+        LabError::Refused { component, message } if !plan.providers.contains_key(component) => {
+            (error.to_string(), message.as_str())
+        }
+        LabError::Flag { flag, .. } => (error.to_string(), flag.as_str()),
+        _ => return error,
     };
-    let found = if plan.providers.contains_key(&component) {
-        None
-    } else if plan.authentication.flags.is_empty() {
+    let found = if plan.authentication.flags.is_empty() {
         plan.authentication
             .config
             .as_ref()
-            .and_then(|file| in_file(file, &message))
+            .and_then(|file| in_file(file, about))
     } else {
-        plan.file
-            .as_ref()
-            .and_then(|file| among_flags(file, &message))
+        plan.file.as_ref().and_then(|file| among_flags(file, about))
     };
     match found {
         Some(Found {
@@ -49,11 +63,8 @@ pub(crate) fn placed(plan: &Plan, error: LabError) -> LabError {
             offset,
             label,
             help,
-        }) => {
-            let message = format!("{component} refused to start: {message}");
-            with_help(source.error_word(offset, message, label), help.as_deref()).into()
-        }
-        None => LabError::Refused { component, message },
+        }) => with_help(source.error_word(offset, message, label), help.as_deref()).into(),
+        None => error,
     }
 }
 
@@ -89,27 +100,49 @@ fn in_file(file: &Text, message: &str) -> Option<Found> {
             help,
         })
     };
-    let Ok(root) = yaml11::parse_spanned(&file.text) else {
-        let line = number_after(message, "line ")?;
-        return at(source.offset(line, 1), "near here", None);
-    };
     if let Some(line) = number_after(message, "line ") {
         let start = source.offset(line, 1);
-        let blanks = file.text[start..].len() - file.text[start..].trim_start_matches(' ').len();
-        return at(start + blanks, "here", None);
+        let text = &file.text[start..];
+        return at(
+            start + text.len() - text.trim_start_matches(' ').len(),
+            "here",
+            None,
+        );
     }
-    let path = path_in(message)?;
-    let (span, whole) = nearest(&root, path);
-    let help = message.contains("unknown field").then(|| {
+    let root = yaml11::parse_spanned(&file.text).ok()?;
+    let quoted = |before: &str| message.split_once(before)?.1.split('"').next();
+    if let Some(path) = quoted("unknown field \"") {
         let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));
-        meant(key, &config::keys(parent))
-    });
+        return at(
+            nearest(&root, path).0.start,
+            path,
+            Some(meant(key, &config::keys(parent))),
+        );
+    }
+    if let Some(kind) = quoted("no kind \"") {
+        let (path, right) = match kind {
+            KIND => ("apiVersion", "apiserver.config.k8s.io/v1"),
+            _ => ("kind", KIND),
+        };
+        return at(
+            nearest(&root, path).0.start,
+            path,
+            Some(format!("write `{right}`")),
+        );
+    }
+    let Some(path) = path_in(message) else {
+        return at(0, "in this file", None);
+    };
+    let (span, whole) = nearest(&root, path);
     at(
         span.start,
         if whole { path } else { "belongs below this" },
-        help,
+        None,
     )
 }
+
+/// The kind of the file.
+const KIND: &str = "AuthenticationConfiguration";
 
 /// The path that a message is about: `jwt[0].issuer.url`, `anonymous.conditions`. Errors of the
 /// JSON decoder have the Go type before it and leave indices out: `Issuer.jwt.issuer.url`.

@@ -12,6 +12,8 @@ use crate::source::{Source, SourceError, nearest};
 pub type Values = BTreeMap<String, String>;
 
 const OPEN: &str = "${lab.";
+/// What the names of all placeholders begin with.
+const PREFIX: &str = "lab.";
 
 /// Fills the placeholders of a file. They stand inside double quotes (YAML and JSON alike) and are
 /// inserted JSON-escaped, so that a certificate of many lines keeps the file's lines.
@@ -60,29 +62,40 @@ fn fill(text: &str, values: &Values, quoted: bool) -> Result<String, Fault> {
     let mut done = 0;
     while let Some(found) = text[done..].find(OPEN) {
         let start = done + found;
-        let Some(len) = text[start..].find('}') else {
-            return Err(Fault {
-                offset: start,
-                len: OPEN.len(),
-                message: "a placeholder is not closed".to_owned(),
-                help: Some("it ends with `}`".to_owned()),
-            });
+        let place = if quoted {
+            stands(text, start)
+        } else {
+            Place::Quoted
         };
-        let name = &text[start + 2..start + len];
-        out.push_str(&text[done..start]);
-        done = start + len + 1;
-        if quoted && is_comment(text, start) {
-            out.push_str(&text[start..done]);
+        if place == Place::Comment {
+            let end = start + OPEN.len();
+            out.push_str(&text[done..end]);
+            done = end;
             continue;
         }
+        let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let name = text[start + 2..].split(|c| !word(c)).next().unwrap_or("");
+        let len = 2 + name.len();
+        if !text[start + len..].starts_with('}') {
+            return Err(Fault {
+                offset: start,
+                len,
+                message: "a placeholder is not closed".to_owned(),
+                help: Some(format!("write ${{{name}}}")),
+            });
+        }
+        out.push_str(&text[done..start]);
+        done = start + len + 1;
         let Some(value) = values.get(name) else {
             return Err(unknown(name, start, len + 1, values));
         };
-        if quoted {
-            if inside_quotes(text, start) {
+        match place {
+            Place::Quoted if quoted => {
                 let escaped = serde_json::Value::from(value.as_str()).to_string();
                 out.push_str(&escaped[1..escaped.len() - 1]);
-            } else {
+            }
+            Place::Quoted => out.push_str(value),
+            Place::Bare | Place::Comment => {
                 return Err(Fault {
                     offset: start,
                     len: len + 1,
@@ -90,8 +103,6 @@ fn fill(text: &str, values: &Values, quoted: bool) -> Result<String, Fault> {
                     help: Some(format!("write \"${{{name}}}\"")),
                 });
             }
-        } else {
-            out.push_str(value);
         }
     }
     out.push_str(&text[done..]);
@@ -99,8 +110,11 @@ fn fill(text: &str, values: &Values, quoted: bool) -> Result<String, Fault> {
 }
 
 fn unknown(name: &str, offset: usize, len: usize, values: &Values) -> Fault {
-    let help = match nearest(name, values.keys().map(String::as_str)) {
-        Some(near) => format!("did you mean `${{{near}}}`?"),
+    // What all names begin with makes no two of them alike.
+    let typed = name.strip_prefix(PREFIX).unwrap_or(name);
+    let known = values.keys().filter_map(|name| name.strip_prefix(PREFIX));
+    let help = match nearest(typed, known) {
+        Some(near) => format!("did you mean `${{{PREFIX}{near}}}`?"),
         None => format!(
             "this lab has: {}",
             values.keys().cloned().collect::<Vec<_>>().join(", ")
@@ -114,27 +128,40 @@ fn unknown(name: &str, offset: usize, len: usize, values: &Values) -> Fault {
     }
 }
 
-fn line_before(text: &str, offset: usize) -> &str {
-    text[..offset].rsplit('\n').next().unwrap_or("")
+/// What a place on a line is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Inside double quotes.
+    Quoted,
+    /// Behind a `#` that begins a comment.
+    Comment,
+    /// Anywhere else, single quotes included.
+    Bare,
 }
 
-fn is_comment(text: &str, offset: usize) -> bool {
-    line_before(text, offset).trim_start().starts_with('#')
-}
-
-/// An odd number of unescaped double quotes stands before it on its line.
-fn inside_quotes(text: &str, offset: usize) -> bool {
-    let mut inside = false;
+/// What the place at `offset` is, as far as its line tells: double quotes and comments are the same
+/// in YAML and, comments apart, in JSON.
+fn stands(text: &str, offset: usize) -> Place {
+    let line = text[..offset].rsplit('\n').next().unwrap_or("");
+    let mut quote = None;
+    let mut before = ' ';
     let mut escaped = false;
-    for c in line_before(text, offset).chars() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if inside => escaped = true,
-            '"' => inside = !inside,
+    for c in line.chars() {
+        match (quote, c) {
+            (Some('"'), _) if escaped => escaped = false,
+            (Some('"'), '\\') => escaped = true,
+            (Some(open), _) if c == open => quote = None,
+            (None, '#') if before.is_whitespace() => return Place::Comment,
+            // An apostrophe within a word opens nothing.
+            (None, '"' | '\'') if !before.is_alphanumeric() => quote = Some(c),
             _ => {}
         }
+        before = c;
     }
-    inside
+    match quote {
+        Some('"') => Place::Quoted,
+        _ => Place::Bare,
+    }
 }
 
 #[cfg(test)]
@@ -156,6 +183,17 @@ mod tests {
             file(&source, &values()).unwrap(),
             "a: \"-----BEGIN\\nx\\\"y\\n\"\nb: ${role_default}\n"
         );
+    }
+
+    #[test]
+    fn comments_are_left_alone() {
+        let text =
+            "# ${lab.*} is ours\na: \"# ${lab.idp.dex.issuer}\" # not ${lab.x\nb: 'it''s' # ${lab.";
+        let filled = file(&Source::new("f.yaml", text), &values()).unwrap();
+        assert_eq!(filled, text.replace("${lab.idp.dex.issuer}", "https://i"));
+        let apostrophe = "a: it's \"${lab.idp.dex.issuer}\"";
+        let filled = file(&Source::new("f.yaml", apostrophe), &values()).unwrap();
+        assert_eq!(filled, "a: it's \"https://i\"");
     }
 
     #[test]

@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_saphyr::{Error as YamlError, Location};
 use thiserror::Error;
 
+use crate::wording::{self, Words};
+
 /// The text of one file and the name under which errors show it.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -77,7 +79,7 @@ impl Source {
     /// Reads `path`; errors and messages show it relative to `root`.
     ///
     /// # Errors
-    /// When the file is absent (the message names its nearest neighbour) or is not UTF-8.
+    /// When the file is absent, or is not UTF-8 text.
     pub fn read(root: &Path, path: &Path) -> Result<Self, SourceError> {
         let full = root.join(path);
         let name = full
@@ -87,16 +89,25 @@ impl Source {
             .to_string();
         match std::fs::read_to_string(&full) {
             Ok(text) => Ok(Self::new(name, text)),
-            Err(error) => Err(SourceError(Box::new(Detail {
-                message: format!("cannot read {name}: {}", plain(&error)),
-                label: String::new(),
-                code: None,
-                span: None,
-                help: neighbour(&full).map(|near| format!("did you mean `{near}`?")),
-                location: None,
-                file: name,
-            }))),
+            Err(error) => {
+                let message = format!("cannot read {name}: {}", plain(&error));
+                Err(Self::new(name, "").unread(message))
+            }
         }
+    }
+
+    /// An error about a source as a whole, whose text is not there to be shown.
+    #[must_use]
+    pub fn unread(&self, message: impl Into<String>) -> SourceError {
+        SourceError(Box::new(Detail {
+            message: message.into(),
+            label: String::new(),
+            code: None,
+            span: None,
+            help: None,
+            location: None,
+            file: self.name.clone(),
+        }))
     }
 
     /// The name under which errors show this source.
@@ -189,6 +200,12 @@ impl Source {
         before + within.sum::<usize>()
     }
 
+    /// Whether a placeholder stands before `offset` on its line.
+    pub(crate) fn filled_before(&self, offset: usize) -> bool {
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        before.rsplit('\n').next().unwrap_or("").contains("${lab.")
+    }
+
     fn span(&self, location: Location) -> SourceSpan {
         let span = location.span();
         let offset = match span.byte_offset() {
@@ -214,40 +231,11 @@ impl Source {
             .locations()
             .and_then(serde_saphyr::Locations::primary_location)
             .unwrap_or(Location::UNKNOWN);
-        let (message, label, help) = match error {
-            YamlError::SerdeUnknownField {
-                field, expected, ..
-            } => (
-                format!("unknown key `{field}`"),
-                "not a key that may stand here".to_owned(),
-                Some(meant(field, expected)),
-            ),
-            YamlError::SerdeUnknownVariant {
-                variant, expected, ..
-            } => (
-                format!("unknown name `{variant}`"),
-                "not known here".to_owned(),
-                Some(meant(variant, expected)),
-            ),
-            YamlError::SerdeMissingField { field, .. } => (
-                format!("the key `{field}` is missing"),
-                format!("`{field}` belongs here"),
-                None,
-            ),
-            YamlError::DuplicateMappingKey { key, .. } => (
-                format!(
-                    "the key `{}` stands here twice",
-                    key.as_deref().unwrap_or("?")
-                ),
-                "the second one".to_owned(),
-                Some("keep one of the two: a YAML mapping has each key once".to_owned()),
-            ),
-            other => (
-                first_line(&other.render_with_formatter(&serde_saphyr::UserMessageFormatter)),
-                "here".to_owned(),
-                None,
-            ),
-        };
+        let Words {
+            message,
+            label,
+            help,
+        } = wording::of(error);
         let refused = self.error(location, message, label);
         match help {
             Some(help) => refused.or_help(help),
@@ -269,22 +257,16 @@ pub fn meant(word: &str, allowed: &[&str]) -> String {
 /// The candidate that a person who typed `word` most likely meant.
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let typed = word.to_lowercase();
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(score, _)| *score > 0.8)
+        .map(|candidate| {
+            let likeness = strsim::jaro_winkler(&typed, &candidate.to_lowercase());
+            (likeness, candidate)
+        })
+        .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
-}
-
-fn neighbour(path: &Path) -> Option<String> {
-    let wanted = path.file_name()?.to_str()?;
-    let names: Vec<String> = std::fs::read_dir(path.parent()?)
-        .ok()?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect();
-    let near = nearest(wanted, names.iter().map(String::as_str))?;
-    Some(near.to_owned())
 }
 
 /// The files under `folder` that end in `.yaml`, sorted, hidden folders left out.
@@ -313,18 +295,9 @@ fn plain(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
         std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
         _ => error.to_string(),
     }
-}
-
-/// The first line, without the place that the YAML reader adds: it is shown beside the text.
-fn first_line(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    let message = match line.rfind(" at line ") {
-        Some(at) if line[at..].contains(", column ") => &line[..at],
-        _ => line,
-    };
-    message.to_owned()
 }
 
 fn to_usize(n: u64) -> usize {

@@ -1,0 +1,430 @@
+//! Mistakes that a person makes in a lab's files, and what they read then.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use authlab_lab::checkout::Checkout;
+use authlab_lab::host::Host;
+use authlab_lab::plan::Plan;
+use authlab_lab::state::BackendKind;
+use insta::assert_snapshot;
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+
+/// A Dex that starts.
+const DEX: &str = r#"issuer: "${lab.idp.dex.issuer}"
+storage:
+  type: memory
+web:
+  https: "${lab.idp.dex.listen}"
+  tlsCert: "${lab.file.dex.cert}"
+  tlsKey: "${lab.file.dex.key}"
+enablePasswordDB: true
+"#;
+
+/// A configuration that the API server takes.
+const AUTHENTICATION: &str = r#"apiVersion: apiserver.config.k8s.io/v1
+kind: AuthenticationConfiguration
+jwt:
+- issuer:
+    url: "${lab.idp.dex.issuer}"
+    audiences: [kube]
+    certificateAuthority: "${lab.ca}"
+  claimMappings:
+    username:
+      claim: email
+      prefix: "dex:"
+"#;
+
+/// A lab file that works.
+const LAB: &str = "description: a lab
+identityProviders:
+  dex:
+    kind: dex
+    config: dex/config.yaml
+    client: { id: kube }
+apiServer:
+  authentication: kubernetes/dex.yaml
+";
+
+/// A root with one lab, `lab`, some of whose files are other than they should be.
+fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let good = [
+        ("labs/lab.yaml", LAB),
+        ("dex/config.yaml", DEX),
+        ("kubernetes/dex.yaml", AUTHENTICATION),
+    ];
+    // Keys are slow to make: every root shares them.
+    let keys = Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys");
+    std::fs::create_dir_all(&keys).unwrap();
+    std::fs::create_dir(root.path().join(".authlab")).unwrap();
+    std::os::unix::fs::symlink(keys, root.path().join(".authlab/keys")).unwrap();
+    for (path, text) in good.iter().chain(files) {
+        let path = root.path().join("fixtures").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    root
+}
+
+fn shown(error: &dyn Diagnostic, root: &Path) -> String {
+    let mut out = String::new();
+    GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
+        .with_width(100)
+        .render_report(&mut out, error)
+        .unwrap();
+    let lab = root.join(".authlab/labs/lab");
+    out.replace(&lab.display().to_string(), "[lab]")
+        .replace(&root.display().to_string(), "[root]")
+}
+
+/// What loading the lab says.
+fn loading(name: &str, files: &[(&str, &str)]) -> String {
+    let root = root(files);
+    match Plan::load(root.path(), name) {
+        Ok(_) => "it loads".to_owned(),
+        Err(error) => shown(&error, root.path()),
+    }
+}
+
+/// What starting the lab says. Whatever that is, nothing is left of it.
+async fn starting(files: &[(&str, &str)]) -> String {
+    let root = root(files);
+    let plan = Plan::load(root.path(), "lab").unwrap();
+    let checkout = Checkout::at(root.path());
+    let said = match Host::start(&checkout, BackendKind::Embedded, plan, "lab").await {
+        Ok(host) => {
+            let warnings = host.state().warnings.join("\n");
+            host.stop().await;
+            format!("it starts\n{warnings}")
+        }
+        Err(error) => shown(&error, root.path()),
+    };
+    let left = std::fs::read_dir(checkout.labs()).unwrap().count();
+    assert_eq!(left, 0, "something is left after: {said}");
+    said
+}
+
+fn lab(change: (&str, &str)) -> String {
+    assert!(LAB.contains(change.0), "{}", change.0);
+    LAB.replace(change.0, change.1)
+}
+
+#[test]
+fn lab_files() {
+    let cases = [
+        (
+            "unknown key",
+            lab(("identityProviders:", "identityProvider:")),
+        ),
+        (
+            "unknown key further in",
+            lab((
+                "    client: { id: kube }",
+                "    client: { id: kube, redirectUri: x, scret: y }",
+            )),
+        ),
+        ("unknown kind", lab(("kind: dex", "kind: dexx"))),
+        ("kind of nothing like it", lab(("kind: dex", "kind: ldap"))),
+        ("missing config", lab(("    config: dex/config.yaml\n", ""))),
+        ("config of a forge", lab(("kind: dex", "kind: forge"))),
+        ("missing kind", lab(("    kind: dex\n", ""))),
+        ("missing description", lab(("description: a lab\n", ""))),
+        (
+            "duplicate key",
+            lab(("    kind: dex\n", "    kind: dex\n    kind: dex\n")),
+        ),
+        (
+            "two providers of one name",
+            lab(("apiServer:", "  dex: { kind: forge }\napiServer:")),
+        ),
+        (
+            "text for a mapping",
+            lab(("    client: { id: kube }", "    client: kube")),
+        ),
+        ("list for a mapping", lab(("  dex:\n", "  - dex:\n"))),
+        (
+            "number for a text",
+            lab(("description: a lab", "description: [1]")),
+        ),
+        ("absent fixture", lab(("dex/config.yaml", "dex/confg.yaml"))),
+        (
+            "absent fixture, nothing like it",
+            lab(("dex/config.yaml", "elsewhere/x.yaml")),
+        ),
+        (
+            "absent fixture, that name elsewhere",
+            lab(("dex/config.yaml", "kubernetes/config.yaml")),
+        ),
+        ("fixture that is a folder", lab(("dex/config.yaml", "dex"))),
+        (
+            "fixture outside",
+            lab(("dex/config.yaml", "../../../etc/passwd")),
+        ),
+        (
+            "provider with a name for no file",
+            lab(("  dex:\n", "  My/Dex:\n")),
+        ),
+        (
+            "provider with a taken name",
+            lab(("  dex:\n", "  admin:\n")),
+        ),
+        (
+            "unknown flag",
+            lab((
+                "  authentication: kubernetes/dex.yaml",
+                "  flags:\n    oidc-isuer-url: x",
+            )),
+        ),
+        (
+            "flag of another kind",
+            lab((
+                "  authentication: kubernetes/dex.yaml",
+                "  flags:\n    anonymous-auth: \"false\"",
+            )),
+        ),
+        (
+            "flag with dashes",
+            lab((
+                "  authentication: kubernetes/dex.yaml",
+                "  flags:\n    --oidc-issuer-url: x",
+            )),
+        ),
+        (
+            "flag with a number",
+            lab((
+                "  authentication: kubernetes/dex.yaml",
+                "  flags:\n    oidc-client-id: 5",
+            )),
+        ),
+        (
+            "flag with a mapping",
+            lab((
+                "  authentication: kubernetes/dex.yaml",
+                "  flags:\n    oidc-client-id: {a: b}",
+            )),
+        ),
+        ("empty file", String::new()),
+        ("only a comment", "# nothing yet\n".to_owned()),
+        ("not a mapping", "just a text\n".to_owned()),
+        (
+            "not YAML",
+            lab(("client: { id: kube }", "client: { id: kube")),
+        ),
+        ("tab", lab(("    kind: dex", "\tkind: dex"))),
+        ("two documents", format!("{LAB}---\n{LAB}")),
+        (
+            "an anchor that is nowhere",
+            lab(("client: { id: kube }", "client: *kube")),
+        ),
+    ];
+    let mut all = String::new();
+    for (what, text) in cases {
+        let said = loading("lab", &[("labs/lab.yaml", &text)]);
+        let _ = writeln!(all, "== {what}\n{said}");
+    }
+    let _ = writeln!(all, "== unknown lab\n{}", loading("labb", &[]));
+    let _ = writeln!(
+        all,
+        "== unknown lab, nothing like it\n{}",
+        loading("xyz", &[])
+    );
+    let _ = writeln!(all, "== a path for a lab\n{}", loading("../labs/lab", &[]));
+    let _ = writeln!(all, "== no name at all\n{}", loading("", &[]));
+    assert_snapshot!(all);
+}
+
+/// A case for each change of `text`, with what starting a lab says when `path` has it.
+async fn changes(path: &str, text: &str, cases: &[(&str, &str, &str)]) -> String {
+    let mut all = String::new();
+    for (what, old, new) in cases {
+        assert!(text.contains(old), "{what}: {old}");
+        let said = starting(&[(path, &text.replace(old, new))]).await;
+        let _ = writeln!(all, "== {what}\n{said}");
+    }
+    all
+}
+
+#[tokio::test]
+async fn placeholders() {
+    let cases = [
+        (
+            "unknown",
+            "\"${lab.idp.dex.issuer}\"",
+            "\"${lab.idp.dx.issuer}\"",
+        ),
+        (
+            "unknown, nothing like it",
+            "\"${lab.idp.dex.issuer}\"",
+            "\"${lab.x}\"",
+        ),
+        (
+            "outside quotes",
+            "\"${lab.idp.dex.issuer}\"",
+            "${lab.idp.dex.issuer}",
+        ),
+        (
+            "inside single quotes",
+            "\"${lab.idp.dex.issuer}\"",
+            "'${lab.idp.dex.issuer}'",
+        ),
+        (
+            "not closed",
+            "\"${lab.idp.dex.issuer}\"",
+            "\"${lab.idp.dex.issuer\"",
+        ),
+        (
+            "of somebody else",
+            "type: memory",
+            "type: memory\n  config: { x: \"${other}\" }",
+        ),
+    ];
+    assert_snapshot!(changes("dex/config.yaml", DEX, &cases).await);
+}
+
+#[tokio::test]
+async fn dex_files() {
+    let cases = [
+        (
+            "unknown key",
+            "enablePasswordDB: true",
+            "enablePasswordDB: true\noauth2: { skipApprovalScren: true }",
+        ),
+        (
+            "wrong type",
+            "enablePasswordDB: true",
+            "enablePasswordDB: \"yes\"",
+        ),
+        (
+            "not YAML",
+            "enablePasswordDB: true",
+            "enablePasswordDB: [true",
+        ),
+        ("missing issuer", "issuer: \"${lab.idp.dex.issuer}\"\n", ""),
+        (
+            "bad duration",
+            "enablePasswordDB: true",
+            "enablePasswordDB: true\nexpiry: { idTokens: 1 day }",
+        ),
+        (
+            "behind a placeholder",
+            "issuer: \"${lab.idp.dex.issuer}\"",
+            "{issuer: \"${lab.idp.dex.issuer}\", enablePasswordDB: 5}\n---",
+        ),
+        (
+            "no connector",
+            "enablePasswordDB: true",
+            "enablePasswordDB: false",
+        ),
+        (
+            "key that is not there",
+            "${lab.file.dex.key}",
+            "${lab.file.dex.cert}.nowhere",
+        ),
+    ];
+    let mut all = changes("dex/config.yaml", DEX, &cases).await;
+    let _ = writeln!(
+        all,
+        "== empty\n{}",
+        starting(&[("dex/config.yaml", "")]).await
+    );
+    assert_snapshot!(all);
+}
+
+#[tokio::test]
+async fn authentication_files() {
+    let cases = [
+        ("unknown key", "    url:", "    Url:"),
+        (
+            "unknown key, nothing like it",
+            "    url:",
+            "    whatever: x\n    url:",
+        ),
+        ("unknown key at the top", "jwt:", "jwts:"),
+        ("missing audiences", "    audiences: [kube]\n", ""),
+        ("empty audience", "[kube]", "[kube, \"\"]"),
+        ("wrong type", "[kube]", "kube"),
+        (
+            "bad CEL",
+            "claim: email\n      prefix: \"dex:\"",
+            "expression: claims.email +",
+        ),
+        (
+            "expression and claim",
+            "claim: email",
+            "claim: email\n      expression: claims.email",
+        ),
+        (
+            "http",
+            "url: \"${lab.idp.dex.issuer}\"",
+            "url: http://issuer.test",
+        ),
+        (
+            "bad CA",
+            "certificateAuthority: \"${lab.ca}\"",
+            "certificateAuthority: nonsense",
+        ),
+        ("unknown version", "config.k8s.io/v1", "config.k8s.io/v9"),
+        (
+            "unknown kind",
+            "kind: AuthenticationConfiguration",
+            "kind: AuthenticationConfig",
+        ),
+        (
+            "duplicate key",
+            "  claimMappings:",
+            "  issuer: {}\n  claimMappings:",
+        ),
+        ("not YAML", "[kube]", "[kube"),
+        ("two mistakes", "[kube]", "[]\n    discoveryURL: http://x"),
+        (
+            "anonymous",
+            "jwt:",
+            "anonymous: { enabled: false, conditions: [{ path: /livez }] }\njwt:",
+        ),
+    ];
+    let mut all = changes("kubernetes/dex.yaml", AUTHENTICATION, &cases).await;
+    let _ = writeln!(
+        all,
+        "== empty\n{}",
+        starting(&[("kubernetes/dex.yaml", "")]).await
+    );
+    assert_snapshot!(all);
+}
+
+#[tokio::test]
+async fn flags() {
+    let good = LAB.replace(
+        "  authentication: kubernetes/dex.yaml",
+        "  flags:
+    oidc-issuer-url: \"${lab.idp.dex.issuer}\"
+    oidc-client-id: kube
+    oidc-ca-file: \"${lab.file.ca}\"
+    oidc-signing-algs: [RS256, ES256]",
+    );
+    let cases = [
+        ("good", "kube", "kube"),
+        ("no client", "    oidc-client-id: kube\n", ""),
+        ("http", "\"${lab.idp.dex.issuer}\"", "http://issuer.test"),
+        ("unknown algorithm", "ES256", "ES257"),
+        (
+            "CA that is not there",
+            "${lab.file.ca}",
+            "${lab.file.ca}.nowhere",
+        ),
+        ("unknown placeholder", "${lab.file.ca}", "${lab.file.caa}"),
+        (
+            "required claim without a value",
+            "client-id: kube",
+            "client-id: kube\n    oidc-required-claim: tenant",
+        ),
+        (
+            "and a file",
+            "  flags:",
+            "  authentication: kubernetes/dex.yaml\n  flags:",
+        ),
+    ];
+    assert_snapshot!(changes("labs/lab.yaml", &good, &cases).await);
+}
