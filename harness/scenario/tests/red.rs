@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use authlab_lab::checkout::Checkout;
 use authlab_lab::host::Host;
 use authlab_lab::state::{BackendKind, STATE_FILE, State};
+use authlab_pki::tls;
 use authlab_scenario::report::style::Style;
 use authlab_scenario::report::{Outcome, Report, terminal};
 use authlab_scenario::{Case, Event, cases, run};
@@ -16,6 +17,28 @@ use tokio_util::sync::CancellationToken;
 const FOLDER: &str = "scenarios/.red";
 /// The scenario whose provider is put where nobody listens.
 const UNREACHABLE: &str = "unreachable-provider";
+/// The scenario whose API server answers 500 to everything.
+const SERVER_ERROR: &str = "server-error";
+
+/// Serves 500 to everything under a certificate of the checkout's CA.
+async fn unwell(checkout: &Checkout) -> String {
+    let certificate = checkout
+        .authority()
+        .unwrap()
+        .server_certificate(&["127.0.0.1"])
+        .unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let listener = tls::Listener::new(listener, certificate.server_config(None).unwrap());
+    let app = axum::Router::new().fallback(|| async {
+        (
+            axum::http::StatusCode::INTERNAL_SERVER_ERROR,
+            "etcdserver: request timed out",
+        )
+    });
+    tokio::spawn(async { axum::serve(listener, app).await });
+    url
+}
 
 fn files(root: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(root.join(FOLDER))
@@ -61,6 +84,11 @@ async fn on_a_lab(case: &Case, checkout: &Checkout) -> Report {
         .await
         .unwrap();
     let state = host.folder().join(STATE_FILE);
+    if stem == SERVER_ERROR {
+        let mut changed = State::read(&state).unwrap();
+        changed.api_server.url = unwell(checkout).await;
+        changed.write(host.folder()).unwrap();
+    }
     if stem == UNREACHABLE {
         let mut changed = State::read(&state).unwrap();
         let dex = changed.identity_providers.get_mut("dex").unwrap();
