@@ -161,12 +161,8 @@ impl Checker<'_> {
     }
 
     fn lookup(&self, name: &str) -> Option<Type> {
-        let variable = match name.strip_prefix('.') {
-            // From the root: no variable of a macro.
-            Some(name) => self.variables.first().filter(|(known, _)| known == name),
-            None => self.variables.iter().rev().find(|(known, _)| known == name),
-        };
         let name = name.trim_start_matches('.');
+        let variable = self.variables.iter().rev().find(|(known, _)| known == name);
         variable.map_or_else(|| declarations::type_name(name), |(_, ty)| Some(ty.clone()))
     }
 
@@ -229,10 +225,10 @@ impl Checker<'_> {
         }
         let mut arguments: Vec<Type> = call.args.iter().map(|arg| self.expr(arg)).collect();
         let Some(target) = &call.target else {
-            let name = name.trim_start_matches('.');
-            return match declarations::function(name) {
+            let plain = name.trim_start_matches('.');
+            return match declarations::function(plain) {
                 Some(overloads) => {
-                    self.resolve(expr, name, overloads, false, &call.args, &arguments)
+                    self.resolve(expr, plain, overloads, false, &call.args, &arguments)
                 }
                 None => self.undeclared(expr, name),
             };

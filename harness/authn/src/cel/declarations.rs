@@ -26,10 +26,11 @@ const ORDERED: [&str; 8] = [
 ];
 
 /// Names of types, and the types that they stand for.
-const TYPES: [(&str, &str); 20] = [
+const TYPES: [(&str, &str); 22] = [
     ("bool", "bool"),
     ("bytes", "bytes"),
     ("double", "double"),
+    ("duration", "duration"),
     ("google.protobuf.Any", "any"),
     ("google.protobuf.Duration", "duration"),
     ("google.protobuf.Timestamp", "timestamp"),
@@ -45,6 +46,7 @@ const TYPES: [(&str, &str); 20] = [
     ("null_type", "null"),
     ("optional_type", "optional_type(A)"),
     ("string", "string"),
+    ("timestamp", "timestamp"),
     ("type", "type"),
     ("uint", "uint"),
 ];

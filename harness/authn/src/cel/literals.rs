@@ -61,8 +61,13 @@ pub(super) fn fold(expr: &IdedExpr) -> Result<(), String> {
     for part in parts(expr) {
         fold(part)?;
     }
-    let Expr::Call(call) = &expr.expr else {
-        return Ok(());
+    let call = match &expr.expr {
+        Expr::Call(call) => call,
+        // Names of types to the checker, but not to what comes after it.
+        Expr::Ident(name) if matches!(name.as_str(), "duration" | "timestamp") => {
+            return Err(format!("reference to undefined type: {name}"));
+        }
+        _ => return Ok(()),
     };
     if matches!(
         call.func_name.as_str(),

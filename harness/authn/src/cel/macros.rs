@@ -62,6 +62,10 @@ fn expand(
     let mut names = Vec::new();
     for argument in args.iter() {
         match &argument.expr {
+            Expr::Ident(name) if names.contains(name) => {
+                let message = format!("duplicate variable name: {name}");
+                return Err(helper.new_error(argument.id, message));
+            }
             Expr::Ident(name) => names.push(name.clone()),
             _ => return Err(helper.new_error(argument.id, "argument must be a simple name")),
         }

@@ -43,6 +43,45 @@ fn entry_parts(entry: &EntryExpr) -> Vec<&IdedExpr> {
     }
 }
 
+/// The same to be changed.
+pub(super) fn parts_mut(expr: &mut IdedExpr) -> Vec<&mut IdedExpr> {
+    match &mut expr.expr {
+        Expr::Select(select) => vec![&mut select.operand],
+        Expr::Call(call) => {
+            let target = call.target.as_deref_mut();
+            target.into_iter().chain(&mut call.args).collect()
+        }
+        Expr::List(list) => list.elements.iter_mut().collect(),
+        Expr::Map(map) => {
+            let entries = map.entries.iter_mut();
+            entries
+                .flat_map(|entry| entry_parts_mut(&mut entry.expr))
+                .collect()
+        }
+        Expr::Struct(object) => {
+            let entries = object.entries.iter_mut();
+            entries
+                .flat_map(|entry| entry_parts_mut(&mut entry.expr))
+                .collect()
+        }
+        Expr::Comprehension(comprehension) => vec![
+            &mut comprehension.iter_range,
+            &mut comprehension.accu_init,
+            &mut comprehension.loop_cond,
+            &mut comprehension.loop_step,
+            &mut comprehension.result,
+        ],
+        Expr::Literal(_) | Expr::Ident(_) | Expr::Unspecified => Vec::new(),
+    }
+}
+
+fn entry_parts_mut(entry: &mut EntryExpr) -> Vec<&mut IdedExpr> {
+    match entry {
+        EntryExpr::MapEntry(entry) => vec![&mut entry.key, &mut entry.value],
+        EntryExpr::StructField(field) => vec![&mut field.value],
+    }
+}
+
 /// The name that an expression spells, as `a` or `a.b.c`.
 pub(super) fn qualified(expr: &IdedExpr) -> Option<String> {
     match &expr.expr {

@@ -1,11 +1,11 @@
-//! Comprehensions with two variables as ones with a single variable, which the interpreter knows: over pairs.
+//! Comprehensions that the interpreter does not know as ones that it knows: those with two variables go over pairs.
 
 use cel::{
     IdedExpr,
-    common::ast::{ComprehensionExpr, EntryExpr, Expr, LiteralValue, operators},
+    common::ast::{ComprehensionExpr, Expr, LiteralValue, operators},
 };
 
-use super::rewrite::call;
+use super::{names::parts_mut, rewrite::call};
 
 const PAIR: &str = "@entry";
 
@@ -29,6 +29,21 @@ pub(super) fn rewrite(of: &mut ComprehensionExpr) {
     of.iter_range = node(call("@entries", vec![range]));
 }
 
+/// Makes a comprehension that goes through the claims themselves one through their names. What it gets to see are the
+/// values, each looked up by its name as if that had been written in an expression.
+pub(super) fn of_claims(of: &mut ComprehensionExpr) {
+    let id = of.iter_range.id;
+    let node = |expr| IdedExpr { id, expr };
+    let range = std::mem::take(&mut of.iter_range);
+    let name = node(Expr::Ident(PAIR.to_owned()));
+    let value = node(call("@claim", vec![range.clone(), name]));
+    let variable = std::mem::replace(&mut of.iter_var, PAIR.to_owned());
+    let values = [(variable, value)];
+    substitute(&mut of.loop_cond, &values);
+    substitute(&mut of.loop_step, &values);
+    of.iter_range = node(call("@names", vec![range]));
+}
+
 /// Puts values in the place of names, except where a comprehension inside uses the same name.
 fn substitute(expr: &mut IdedExpr, values: &[(String, IdedExpr)]) {
     match &mut expr.expr {
@@ -37,25 +52,6 @@ fn substitute(expr: &mut IdedExpr, values: &[(String, IdedExpr)]) {
                 expr.expr = value.expr.clone();
             }
         }
-        Expr::Select(select) => substitute(&mut select.operand, values),
-        Expr::Call(call) => {
-            let parts = call.target.as_deref_mut().into_iter().chain(&mut call.args);
-            parts.for_each(|part| substitute(part, values));
-        }
-        Expr::List(list) => list
-            .elements
-            .iter_mut()
-            .for_each(|item| substitute(item, values)),
-        Expr::Map(map) => map
-            .entries
-            .iter_mut()
-            .for_each(|entry| match &mut entry.expr {
-                EntryExpr::MapEntry(entry) => {
-                    substitute(&mut entry.key, values);
-                    substitute(&mut entry.value, values);
-                }
-                EntryExpr::StructField(field) => substitute(&mut field.value, values),
-            }),
         Expr::Comprehension(inner) => {
             substitute(&mut inner.iter_range, values);
             substitute(&mut inner.accu_init, values);
@@ -70,6 +66,8 @@ fn substitute(expr: &mut IdedExpr, values: &[(String, IdedExpr)]) {
             substitute(&mut inner.loop_step, &visible);
             substitute(&mut inner.result, values);
         }
-        Expr::Struct(_) | Expr::Literal(_) | Expr::Unspecified => {}
+        _ => parts_mut(expr)
+            .into_iter()
+            .for_each(|part| substitute(part, values)),
     }
 }

@@ -2,12 +2,12 @@
 
 use cel::{
     IdedExpr,
-    common::ast::{CallExpr, EntryExpr, Expr, LiteralValue, operators},
+    common::ast::{CallExpr, Expr, LiteralValue, operators},
 };
 
 use super::{
     Scope, declarations, library,
-    names::{literal_string, qualified},
+    names::{literal_string, parts_mut, qualified},
     pairs,
 };
 
@@ -38,47 +38,42 @@ const RESERVED: &[&str] = &[
 
 /// The expression as it is to be evaluated.
 pub(super) fn rewrite(mut expr: IdedExpr, scope: Scope) -> IdedExpr {
+    relative(&mut expr);
     walk(&mut expr, scope);
     expr
 }
 
+/// Takes away the dots that names can begin with: there is but one container to look in.
+fn relative(expr: &mut IdedExpr) {
+    let name = match &mut expr.expr {
+        Expr::Ident(name) => Some(name),
+        Expr::Call(call) => Some(&mut call.func_name),
+        _ => None,
+    };
+    if let Some(name) = name
+        && let Some(plain) = name.strip_prefix('.')
+    {
+        *name = plain.to_owned();
+    }
+    parts_mut(expr).into_iter().for_each(relative);
+}
+
 fn walk(expr: &mut IdedExpr, scope: Scope) {
     match &mut expr.expr {
-        Expr::Select(_) => walk_select(expr, scope),
-        Expr::Call(_) => walk_call(expr, scope),
-        Expr::List(list) => list.elements.iter_mut().for_each(|item| walk(item, scope)),
-        Expr::Map(map) => map
-            .entries
-            .iter_mut()
-            .for_each(|entry| match &mut entry.expr {
-                EntryExpr::MapEntry(entry) => {
-                    walk(&mut entry.key, scope);
-                    walk(&mut entry.value, scope);
-                }
-                EntryExpr::StructField(field) => walk(&mut field.value, scope),
-            }),
+        Expr::Select(_) => return walk_select(expr, scope),
+        Expr::Call(_) => return walk_call(expr, scope),
         Expr::Comprehension(comprehension) => {
             pairs::rewrite(comprehension);
-            for part in [
-                &mut comprehension.iter_range,
-                &mut comprehension.accu_init,
-                &mut comprehension.loop_cond,
-                &mut comprehension.loop_step,
-                &mut comprehension.result,
-            ] {
-                walk(part, scope);
-            }
             // Going through the claims themselves yields their values, not their names.
             if is_variable(&comprehension.iter_range, Scope::Claims) && scope == Scope::Claims {
-                let range = std::mem::take(&mut comprehension.iter_range);
-                comprehension.iter_range = IdedExpr {
-                    id: range.id,
-                    expr: call("@values", vec![range]),
-                };
+                pairs::of_claims(comprehension);
             }
         }
-        Expr::Struct(_) | Expr::Literal(_) | Expr::Ident(_) | Expr::Unspecified => {}
+        _ => {}
     }
+    parts_mut(expr)
+        .into_iter()
+        .for_each(|part| walk(part, scope));
 }
 
 fn walk_select(expr: &mut IdedExpr, scope: Scope) {
@@ -204,7 +199,7 @@ fn rooted(expr: &IdedExpr) -> bool {
     match &expr.expr {
         Expr::Ident(_) => true,
         Expr::Call(call) => match call.func_name.as_str() {
-            "@index" | "@opt" | "@optional" | "@select" | "@first" | "@last" | "dyn" => {
+            "@claim" | "@index" | "@opt" | "@optional" | "@select" | "@first" | "@last" | "dyn" => {
                 call.args.first().is_some_and(rooted)
             }
             "value" | "orValue" => call.target.as_deref().is_some_and(rooted),
@@ -216,7 +211,7 @@ fn rooted(expr: &IdedExpr) -> bool {
 
 /// The name that an escaped one stands for (<https://kubernetes.io/docs/reference/using-api/cel/#escaping>); `None`
 /// when there is nothing to escape, or the escapes are wrong.
-fn unescape(name: &str) -> Option<String> {
+pub(super) fn unescape(name: &str) -> Option<String> {
     let (mut out, mut rest, mut found) = (String::new(), name, false);
     while let Some(start) = rest.find("__") {
         let inner = &rest[start + 2..];

@@ -114,6 +114,7 @@ fn literals_that_cannot_be() {
         "int('x')",
         "uint(-1)",
         "claims.teams[null]",
+        "type(claims.sub) == duration",
     ]));
 }
 
@@ -188,6 +189,8 @@ fn parts_of_claims() {
         "has(claims.nobody.city)",
         "claims.nobody == 1 || claims.flag",
         "claims.sub && claims.nobody",
+        "claims.exists(v, v == 'lin')",
+        ".claims.sub",
     ]));
 }
 

@@ -120,7 +120,10 @@ impl fmt::Display for Type {
         match self {
             Self::Named(name, params) if params.is_empty() => f.write_str(name),
             Self::Named(name, params) => write!(f, "{name}({})", List(params)),
-            Self::Variable(number) => write!(f, "_var{}", number.saturating_sub(FIRST)),
+            Self::Variable(number) => match number.checked_sub(FIRST) {
+                Some(number) => write!(f, "_var{number}"),
+                None => write!(f, "{}", char::from_u32(*number).unwrap_or_default()),
+            },
         }
     }
 }

@@ -157,6 +157,9 @@ fn audience(node: &Node) -> Result<Value, OwnError> {
     }
 }
 
+/// The least double that no signed 64-bit integer reaches: 2 to the power of 63.
+const TOO_LARGE: f64 = 9_223_372_036_854_775_808.0;
+
 /// A number of seconds since 1970, whole or not, as a number or as a string.
 fn seconds(node: &Node) -> Result<Value, OwnError> {
     let literal = match &node.kind {
@@ -172,7 +175,7 @@ fn seconds(node: &Node) -> Result<Value, OwnError> {
     let problem = match literal.parse::<f64>() {
         // What does not fit becomes the smallest number there is.
         #[expect(clippy::cast_possible_truncation, reason = "the fraction is dropped")]
-        Ok(number) if number.abs() < 9.3e18 => return Ok(json!(number as i64)),
+        Ok(number) if number.abs() < TOO_LARGE => return Ok(json!(number as i64)),
         Ok(number) if number.is_finite() => return Ok(json!(i64::MIN)),
         Ok(_) => "value out of range",
         Err(_) => "invalid syntax",

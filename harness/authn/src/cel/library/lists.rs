@@ -8,6 +8,7 @@ use cel::{
 };
 
 use super::{boolean, list, no_overload, optional, type_name};
+use crate::cel::rewrite::unescape;
 
 /// A function by name with its arguments, a method's receiver first; `None` when it is none of these.
 pub(super) fn call(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
@@ -51,7 +52,13 @@ pub(super) fn call(name: &str, args: &[Value]) -> Option<Result<Value, String>> 
                     other => Ok(other),
                 })
         }
-        ("@values", [Value::Map(map)]) => Ok(list(map.map.values().cloned().collect())),
+        ("@names", [Value::Map(map)]) => Ok(list(map.map.keys().map(Value::from).collect())),
+        ("@claim", [Value::Map(map), Value::String(name)]) => {
+            let plain = unescape(name).map_or_else(|| Arc::clone(name), Arc::new);
+            let value = map.map.get(&Key::String(plain)).cloned();
+            value.ok_or_else(|| format!("no such key: {name}"))
+        }
+        ("reverse", [Value::List(items)]) => Ok(list(items.iter().rev().cloned().collect())),
         _ => return None,
     })
 }

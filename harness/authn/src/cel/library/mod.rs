@@ -52,16 +52,17 @@ impl Opaque for Object {
 
 /// What expressions are rewritten to besides functions that can be written.
 const INTERNAL: &[&str] = &[
+    "@claim",
     "@entries",
     "@fail",
     "@has",
     "@index",
     "@insert",
     "@merge",
+    "@names",
     "@opt",
     "@optional",
     "@select",
-    "@values",
 ];
 
 /// Functions and methods that are evaluated here. Those of an authorizer are declared, but there is none to call them on.
@@ -126,6 +127,7 @@ const FUNCTIONS: &[&str] = &[
     "quantity",
     "reason",
     "resource",
+    "reverse",
     "semver",
     "serviceAccount",
     "sets.contains",
