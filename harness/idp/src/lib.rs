@@ -1,4 +1,4 @@
-//! Embedded identity providers: an OpenID Connect core, Dex's personality, and a forge for any token.
+//! Embedded identity providers: an OpenID Connect core, the personalities of Dex and Keycloak, and a forge for any token.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -26,8 +26,10 @@
 //! ```
 //!
 //! [`dex`] reads Dex's own `config.yaml` and answers as Dex does; [`dex::Config`] alone reads and checks the file.
+//! [`keycloak`] serves a realm from the file that Keycloak imports.
 //! [`forge`] signs whatever it is asked to sign.
 
 pub mod dex;
 pub mod forge;
+pub mod keycloak;
 mod oidc;

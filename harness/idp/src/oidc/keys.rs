@@ -118,6 +118,28 @@ impl KeyRing {
         jws::sign(&header, payload, &current.key).map(SecretString::from)
     }
 
+    /// A token over `payload` that says of itself to be one: `typ` is `JWT` (RFC 7519 section 5.1).
+    ///
+    /// # Errors
+    /// As [`KeyRing::sign`].
+    pub(crate) fn sign_jwt(&self, payload: &[u8]) -> Result<SecretString, PkiError> {
+        let current = Arc::clone(&self.lock().current);
+        let members = [
+            ("alg", current.key.algorithm().name()),
+            ("kid", &current.kid),
+            ("typ", "JWT"),
+        ];
+        let header = members.map(|(name, value)| (name.to_owned(), value.into()));
+        jws::sign(&header.into_iter().collect(), payload, &current.key).map(SecretString::from)
+    }
+
+    /// The key in use as a public key in PEM, without the lines around it.
+    pub(crate) fn public_key(&self) -> String {
+        let current = Arc::clone(&self.lock().current);
+        let lines = current.key.public_key_pem().lines();
+        lines.filter(|line| !line.starts_with("-----")).collect()
+    }
+
     /// The public keys, the one in use first (RFC 7517 section 5).
     pub(crate) fn jwks(&self) -> KeySet {
         let state = self.lock();

@@ -8,6 +8,7 @@ pub(crate) mod html;
 pub(crate) mod keys;
 pub(crate) mod pkce;
 pub(crate) mod random;
+pub(crate) mod serve;
 pub(crate) mod table;
 
 pub(crate) use error::OAuthError;
