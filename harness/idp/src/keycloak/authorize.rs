@@ -39,6 +39,8 @@ pub(super) struct Login {
     pub fragment: bool,
     /// The session that the user has to prove anew.
     pub again: Option<String>,
+    /// The device that the login is for, instead of a client's address.
+    pub device: Option<String>,
 }
 
 /// `/auth`.
@@ -82,6 +84,7 @@ pub(super) fn serve(server: &Server, call: &Call) -> Response {
         challenge: None,
         fragment: implicit || params.get("response_mode") == Some("fragment"),
         again: None,
+        device: None,
     };
     match check(
         server,
@@ -229,38 +232,55 @@ fn begin(
         }
     };
     pages::never_back(&mut answer);
-    pages::cookie(
-        server,
-        &mut answer,
-        "AUTH_SESSION_ID",
-        &browser,
-        ";HttpOnly",
-    );
-    pages::cookie(
-        server,
-        &mut answer,
-        "KC_AUTH_SESSION_HASH",
-        "\"x\"",
-        ";Max-Age=60",
-    );
+    pages::auth_cookies(server, &mut answer, &browser);
     answer
 }
 
 impl Login {
+    /// A login for a device.
+    pub(super) fn of_device(device: String, client: String, scope: String) -> Self {
+        Self {
+            browser: random::uuid(),
+            code: random::identifier(),
+            client,
+            redirect_uri: String::new(),
+            state: None,
+            scope,
+            nonce: None,
+            challenge: None,
+            fragment: false,
+            again: None,
+            device: Some(device),
+        }
+    }
+
     /// Where the form of a page is sent to.
     pub(super) fn action(&self, server: &Server, tab: &str) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query
-            .append_pair("session_code", &self.code)
-            .append_pair("execution", &random::uuid())
-            .append_pair("client_id", &self.client)
-            .append_pair("tab_id", tab)
-            .append_pair("client_data", "e30");
-        format!(
-            "{}/login-actions/authenticate?{}",
-            server.issuer,
-            query.finish()
-        )
+        let execution = random::uuid();
+        let proof = [
+            ("session_code", self.code.as_str()),
+            ("execution", &execution),
+        ];
+        self.address(server, "authenticate", &proof, tab)
+    }
+
+    /// The address of a step of the login.
+    pub(super) fn address(
+        &self,
+        server: &Server,
+        step: &str,
+        more: &[(&str, &str)],
+        tab: &str,
+    ) -> String {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(more)
+            .extend_pairs([
+                ("client_id", self.client.as_str()),
+                ("tab_id", tab),
+                ("client_data", "e30"),
+            ])
+            .finish();
+        format!("{}/login-actions/{step}?{query}", server.issuer)
     }
 
     /// Back to the client, with an error.

@@ -4,6 +4,7 @@ use axum::{http::StatusCode, response::Response};
 use secrecy::SecretString;
 
 use super::{
+    device,
     issue::{Grant, tokens},
     realm::{Client, User},
     refresh,
@@ -22,8 +23,8 @@ pub(super) fn serve(server: &Server, call: &Call) -> Response {
         "authorization_code" => code,
         "client_credentials" => client_credentials,
         "refresh_token" => refresh::serve,
-        "urn:ietf:params:oauth:grant-type:device_code"
-        | "urn:ietf:params:oauth:grant-type:token-exchange"
+        "urn:ietf:params:oauth:grant-type:device_code" => device::grant,
+        "urn:ietf:params:oauth:grant-type:token-exchange"
         | "urn:openid:params:grant-type:ciba"
         | "urn:ietf:params:oauth:grant-type:uma-ticket" => {
             let message = format!("{kind}: the embedded Keycloak does not have this grant yet");
@@ -155,7 +156,7 @@ fn client_credentials(server: &Server, call: &Call, client: &Client) -> Response
 }
 
 /// A first grant.
-fn plain<'s>(client: &'s Client, kind: &'s str, scope: &'s str) -> Grant<'s> {
+pub(super) fn plain<'s>(client: &'s Client, kind: &'s str, scope: &'s str) -> Grant<'s> {
     Grant {
         client,
         kind,

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{
     authorize::Login,
+    device,
     grants::{NoLogin, check_password},
     pages::{self, Said},
     refresh::text,
@@ -30,23 +31,34 @@ pub(super) fn session(server: &Server, call: &Call) -> Option<Session> {
         .get(text(&claims, "sid"), &server.realm.lifetimes)
 }
 
+/// The login that a request belongs to, and its name; the page for none.
+pub(super) fn open(server: &Server, call: &Call) -> Result<(String, Login), Box<Response>> {
+    let tab = call.query.text("tab_id");
+    let open = server.logins.get(tab).filter(|(_, expired)| !expired);
+    let mine = call.cookie("AUTH_SESSION_ID");
+    let found = open
+        .map(|(login, _)| login)
+        .filter(|login| Some(login.browser.as_str()) == mine);
+    let login = found.ok_or_else(|| Box::new(not_found(server)))?;
+    Ok((tab.to_owned(), login))
+}
+
+/// The page for a request that belongs to no login.
+pub(super) fn not_found(server: &Server) -> Response {
+    let message = "Restart login cookie not found. It may have expired; it may have been deleted or cookies are \
+        disabled in your browser. If cookies are disabled then enable them. Click Back to Application to login again.";
+    let mut answer = pages::error(server, StatusCode::BAD_REQUEST, message);
+    pages::never_back(&mut answer);
+    answer
+}
+
 /// `/login-actions/authenticate`: takes the form.
 pub(super) fn authenticate(server: &Server, call: &Call) -> Response {
-    let tab = call.query.text("tab_id");
-    let open = server
-        .logins
-        .get(tab)
-        .filter(|(_, expired)| !expired)
-        .map(|(login, _)| login);
-    let mine = call.cookie("AUTH_SESSION_ID");
-    let Some(mut login) = open.filter(|login| Some(login.browser.as_str()) == mine) else {
-        let message = "Restart login cookie not found. It may have expired; it may have been deleted or cookies are \
-            disabled in your browser. If cookies are disabled then enable them. Click Back to Application to login \
-            again.";
-        let mut answer = pages::error(server, StatusCode::BAD_REQUEST, message);
-        pages::never_back(&mut answer);
-        return answer;
+    let (tab, mut login) = match open(server, call) {
+        Ok(found) => found,
+        Err(answer) => return *answer,
     };
+    let tab = tab.as_str();
     if call.query.text("session_code") != login.code || call.method != axum::http::Method::POST {
         // A page from before: the form as it is now.
         return pages::login(server, &login.action(server, tab), Said::Nothing);
@@ -61,7 +73,6 @@ pub(super) fn authenticate(server: &Server, call: &Call) -> Response {
         .to_owned();
     match check_password(server, &name, call.form.text("password")) {
         Ok(user) => {
-            server.logins.remove(tab);
             let session = match login
                 .again
                 .take()
@@ -74,6 +85,10 @@ pub(super) fn authenticate(server: &Server, call: &Call) -> Response {
                 auth_time: Some(now()),
                 ..session
             };
+            if login.device.is_some() {
+                return device::ask(server, tab, &login, session);
+            }
+            server.logins.remove(tab);
             finish(server, &login, session, "1")
         }
         Err(error) => {
@@ -103,6 +118,14 @@ pub(super) fn finish(
 ) -> Response {
     session.attach(&login.client, acr);
     let mut answer = login.succeed(server, &session.id);
+    remember(server, &mut answer, &session);
+    pages::never_back(&mut answer);
+    server.sessions.insert(session);
+    answer
+}
+
+/// Gives the browser the session's cookies.
+pub(super) fn remember(server: &Server, answer: &mut Response, session: &Session) {
     let lifetimes = &server.realm.lifetimes;
     let mut claims = Map::new();
     let user = server
@@ -121,13 +144,10 @@ pub(super) fn finish(
     }
     claims.insert("exp".to_owned(), session.end(lifetimes).into());
     if let Some(identity) = server.seal(&claims) {
-        pages::cookie(server, &mut answer, IDENTITY, &identity, ";HttpOnly");
+        pages::cookie(server, answer, IDENTITY, &identity, ";HttpOnly");
     }
     let max_age = format!(";Max-Age={}", lifetimes.session_max);
-    pages::cookie(server, &mut answer, SESSION, &session.id, &max_age);
-    pages::never_back(&mut answer);
-    server.sessions.insert(session);
-    answer
+    pages::cookie(server, answer, SESSION, &session.id, &max_age);
 }
 
 /// Takes the cookies away.

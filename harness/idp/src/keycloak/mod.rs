@@ -4,6 +4,7 @@
 
 mod authorize;
 mod claims;
+mod device;
 mod discovery;
 mod grants;
 mod inspect;

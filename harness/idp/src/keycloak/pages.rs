@@ -94,6 +94,58 @@ pub(super) fn login(server: &Server, action: &str, said: Said) -> Response {
     response
 }
 
+/// The form for a device's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CodeForm {
+    Empty,
+    /// There is no such code, or it was used.
+    Invalid,
+}
+
+/// The page where the user types what the device shows.
+pub(super) fn user_code(server: &Server, form: CodeForm) -> Response {
+    let said = match form {
+        CodeForm::Empty => "",
+        CodeForm::Invalid => {
+            "<span class=\"kc-feedback-text\">Invalid code, please try again.</span>\n"
+        }
+    };
+    let body = format!(
+        "<h1>Device Login</h1>\n{said}\
+         <form id=\"kc-user-verify-device-user-code-form\" action=\"/realms/{}/device\" method=\"post\">\n\
+         <label for=\"device-user-code\">Enter the code provided by your device and click Submit</label>\n\
+         <input id=\"device-user-code\" name=\"device_user_code\" autocomplete=\"off\" type=\"text\" autofocus>\n\
+         <input type=\"submit\" value=\"Submit\">\n</form>\n",
+        html::escape(&server.realm.name),
+    );
+    let mut response = page(server, StatusCode::OK, &body);
+    never_back(&mut response);
+    response
+}
+
+/// The page after a login for a device.
+pub(super) fn device_ready(server: &Server) -> Response {
+    let body = "<h1>Device Login Successful</h1>\n\
+        <p class=\"instruction\">You may close this browser window and go back to your device.</p>\n";
+    page(server, StatusCode::OK, body)
+}
+
+/// The question whether a client may have the session.
+pub(super) fn consent(server: &Server, action: &str, code: &str, client: &str) -> Response {
+    let body = format!(
+        "<p>Grant Access to {}</p>\n<form action=\"{}\" method=\"POST\">\n\
+         <input type=\"hidden\" name=\"code\" value=\"{}\">\n\
+         <button name=\"accept\" id=\"kc-login\" type=\"submit\">Yes</button>\n\
+         <button name=\"cancel\" id=\"kc-cancel\" type=\"submit\">No</button>\n</form>\n",
+        html::escape(client),
+        html::escape(action),
+        html::escape(code),
+    );
+    let mut response = page(server, StatusCode::OK, &body);
+    never_back(&mut response);
+    response
+}
+
 /// The question whether to log out.
 pub(super) fn logout(server: &Server, action: &str, code: &str) -> Response {
     let body = format!(
@@ -128,6 +180,18 @@ pub(super) fn redirect(address: &str) -> Response {
         Ok(address) => (StatusCode::FOUND, [(header::LOCATION, address)]).into_response(),
         Err(_) => StatusCode::BAD_REQUEST.into_response(),
     }
+}
+
+/// The cookies of a browser that has a login before it.
+pub(super) fn auth_cookies(server: &Server, response: &mut Response, browser: &str) {
+    cookie(server, response, "AUTH_SESSION_ID", browser, ";HttpOnly");
+    cookie(
+        server,
+        response,
+        "KC_AUTH_SESSION_HASH",
+        "\"x\"",
+        ";Max-Age=60",
+    );
 }
 
 /// A cookie for the realm's pages; an empty value removes it.

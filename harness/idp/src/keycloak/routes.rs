@@ -13,7 +13,7 @@ use axum::{
 use serde_json::json;
 
 use super::{
-    authorize, discovery, grants, inspect, login, logout,
+    authorize, device, discovery, grants, inspect, login, logout,
     mappers::web_origins,
     request::{Call, refuse},
     server::Server,
@@ -71,6 +71,11 @@ fn route(server: &Server, call: &Call, path: &str) -> Response {
         "userinfo" if get || post => inspect::userinfo(server, call),
         "auth" if get || post => authorize::serve(server, call),
         "login-actions/authenticate" => login::authenticate(server, call),
+        "auth/device" if post => device::start(server, call),
+        "device" if get || post => device::page(server, call),
+        "device/status" if get => device::status(server, call),
+        "login-actions/required-action" if get => device::question(server, call),
+        "login-actions/consent" if post => device::consent(server, call),
         "logout" | "logout/logout-confirm" if get || post => logout::serve(server, call),
         ""
         | ".well-known/openid-configuration"
@@ -80,12 +85,14 @@ fn route(server: &Server, call: &Call, path: &str) -> Response {
         | "revoke"
         | "userinfo"
         | "auth"
+        | "auth/device"
+        | "device"
         | "logout" => (
             StatusCode::METHOD_NOT_ALLOWED,
             axum::Json(json!({"error": "HTTP 405 Method Not Allowed"})),
         )
             .into_response(),
-        "auth/device" | "ext/ciba/auth" | "ext/par/request" | "login-status-iframe.html" => {
+        "ext/ciba/auth" | "ext/par/request" | "login-status-iframe.html" => {
             let message = format!("{path}: the embedded Keycloak does not have this endpoint yet");
             refuse(StatusCode::NOT_IMPLEMENTED, "server_error", &message)
         }

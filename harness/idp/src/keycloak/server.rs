@@ -11,7 +11,7 @@ use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
-use super::{authorize::Login, issue::Code, realm::Realm, sessions::Sessions};
+use super::{authorize::Login, device::Device, issue::Code, realm::Realm, sessions::Sessions};
 use crate::oidc::{keys::KeyRing, random, table::Table};
 
 pub(super) struct Server {
@@ -23,6 +23,9 @@ pub(super) struct Server {
     pub sessions: Sessions,
     pub logins: Table<Login>,
     pub codes: Table<Code>,
+    pub devices: Table<Device>,
+    /// Devices' names by the codes that people type.
+    pub user_codes: Table<String>,
     /// Questions whether to log out.
     pub logouts: Table<()>,
     /// Tokens that were revoked one by one.
@@ -42,6 +45,8 @@ impl Server {
             sessions: Sessions::default(),
             logins: Table::new(),
             codes: Table::new(),
+            devices: Table::new(),
+            user_codes: Table::new(),
             logouts: Table::new(),
             revoked: Mutex::default(),
             secret: hmac::Key::new(hmac::HMAC_SHA512, &random::bytes::<64>()),

@@ -8,6 +8,7 @@
 
 mod bench;
 mod browser;
+mod device;
 mod realms;
 mod tokens;
 mod transcript;

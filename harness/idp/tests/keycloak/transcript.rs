@@ -142,9 +142,11 @@ impl Transcript {
                 words.sort_unstable();
                 words.join(" ").into()
             }
-            ("kid" | "public_key" | "at_hash" | "n" | "x5t" | "x5t#S256", _) => {
-                name.to_uppercase().into()
-            }
+            (
+                "device_code" | "user_code" | "kid" | "public_key" | "at_hash" | "n" | "x5t"
+                | "x5t#S256",
+                _,
+            ) => name.to_uppercase().into(),
             ("x5c", _) => "CERTIFICATE".into(),
             _ => self.value(value),
         }
@@ -220,7 +222,7 @@ fn describe(element: ElementRef) -> String {
     let value = element.value();
     let mut out = value.name().to_owned();
     for name in ["method", "action", "href", "type", "name", "value", "id"] {
-        let secret = value.attr("name") == Some("session_code") && name == "value";
+        let secret = matches!(value.attr("name"), Some("session_code" | "code")) && name == "value";
         if let Some(value) = value.attr(name) {
             let value = if secret { "RANDOM" } else { value };
             out.push_str(&format!(" {name}={value:?}"));

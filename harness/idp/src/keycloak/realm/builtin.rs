@@ -283,6 +283,7 @@ fn builtin_client(id: &str, realm: &str, defaults: &[String], optionals: &[Strin
     };
     Client {
         id: id.to_owned(),
+        name: String::new(),
         enabled: true,
         public: !bearer_only,
         bearer_only,

@@ -51,6 +51,9 @@ pub(super) struct Lifetimes {
     pub offline_max: Option<i64>,
     pub code: i64,
     pub login: i64,
+    pub device: i64,
+    /// How long a device waits before it asks again.
+    pub device_interval: i64,
 }
 
 /// A role of a client, or of the realm.
@@ -62,6 +65,8 @@ pub(super) struct Role {
 
 pub(super) struct Client {
     pub id: String,
+    /// For people.
+    pub name: String,
     pub enabled: bool,
     pub public: bool,
     pub bearer_only: bool,

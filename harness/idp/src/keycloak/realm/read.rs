@@ -104,6 +104,8 @@ fn lifetimes(file: &Object) -> Result<Lifetimes> {
             .then_some(offline_max),
         code: number("accessCodeLifespan", 60)?,
         login: number("accessCodeLifespanLogin", 1800)?,
+        device: number("oauth2DeviceCodeLifespan", 600)?,
+        device_interval: number("oauth2DevicePollingInterval", 5)?,
     })
 }
 
@@ -286,6 +288,7 @@ fn client(entry: &Object, id: String) -> Result<Client> {
             .collect(),
     };
     Ok(Client {
+        name: entry.text("name")?.unwrap_or_default(),
         enabled: flag("enabled", true)?,
         public: flag("publicClient", false)?,
         bearer_only: flag("bearerOnly", false)?,

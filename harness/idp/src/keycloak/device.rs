@@ -1,0 +1,252 @@
+//! Logins on another device (RFC 8628): the device's side, and the user's in a browser.
+
+use std::time::{Duration, SystemTime};
+
+use axum::{
+    Json,
+    http::{Method, StatusCode},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+
+use super::{
+    authorize::Login,
+    grants::plain,
+    issue::tokens,
+    login,
+    pages::{self, CodeForm},
+    realm::Client,
+    request::{Call, bad},
+    server::Server,
+    sessions::Session,
+};
+use crate::oidc::random;
+
+/// A device that waits for its user.
+#[derive(Clone)]
+pub(super) struct Device {
+    client: String,
+    scope: String,
+    /// Until when the device is not to ask again.
+    quiet: SystemTime,
+    answer: Answer,
+}
+
+#[derive(Clone)]
+enum Answer {
+    None,
+    Denied,
+    /// The session that the device gets.
+    Granted(String),
+}
+
+fn seconds(number: i64) -> Duration {
+    Duration::from_secs(u64::try_from(number).unwrap_or_default())
+}
+
+/// `/auth/device`.
+pub(super) fn start(server: &Server, call: &Call) -> Response {
+    let client = match call.client(server) {
+        Ok(client) => client,
+        Err(error) => return error.answer(),
+    };
+    if !is_allowed(client) {
+        let message = "Client is not allowed to initiate OAuth 2.0 Device Authorization Grant. \
+            The flow is disabled for the client.";
+        return bad("unauthorized_client", message);
+    }
+    // Unknown scopes bring nothing; Keycloak does not refuse them here.
+    let scope = call.form.text("scope");
+    let lifetimes = &server.realm.lifetimes;
+    let now = SystemTime::now();
+    let (name, user_code) = (random::identifier(), user_code());
+    let device = Device {
+        client: client.id.clone(),
+        scope: scope.to_owned(),
+        quiet: now,
+        answer: Answer::None,
+    };
+    let expiry = now + seconds(lifetimes.device);
+    server.devices.insert(name.clone(), expiry, device);
+    server
+        .user_codes
+        .insert(user_code.clone(), expiry, name.clone());
+    let page = format!("{}/device", server.issuer);
+    let mut answer = Json(json!({
+        "device_code": name,
+        "user_code": user_code,
+        "verification_uri": page,
+        "verification_uri_complete": format!("{page}?user_code={user_code}"),
+        "expires_in": lifetimes.device,
+        "interval": lifetimes.device_interval,
+    }))
+    .into_response();
+    pages::never_back(&mut answer);
+    answer
+}
+
+fn is_allowed(client: &Client) -> bool {
+    client.attribute("oauth2.device.authorization.grant.enabled") == Some("true")
+}
+
+/// Eight capital letters in two halves.
+fn user_code() -> String {
+    let letters: String = random::identifier()
+        .chars()
+        .filter(char::is_ascii_alphabetic)
+        .collect();
+    let letters = letters.to_ascii_uppercase();
+    match (letters.get(..4), letters.get(4..8)) {
+        (Some(one), Some(two)) => format!("{one}-{two}"),
+        // Hardly ever are there so many digits among the 25.
+        _ => user_code(),
+    }
+}
+
+/// The grant.
+pub(super) fn grant(server: &Server, call: &Call, client: &Client) -> Response {
+    let refused = |code, description: &str| bad(code, description);
+    if !is_allowed(client) {
+        let message = "Client not allowed OAuth 2.0 Device Authorization Grant";
+        return refused("unauthorized_client", message);
+    }
+    let Some(name) = call.form.get("device_code") else {
+        return refused("invalid_request", "Missing parameter: device_code");
+    };
+    let found = server
+        .devices
+        .get(name)
+        .filter(|(device, _)| device.client == client.id);
+    let Some((device, expired)) = found else {
+        return refused("invalid_grant", "Device code not valid");
+    };
+    if expired {
+        return refused("expired_token", "Device code is expired");
+    }
+    let now = SystemTime::now();
+    if now < device.quiet {
+        return refused("slow_down", "Slow down");
+    }
+    let quiet = now + seconds(server.realm.lifetimes.device_interval);
+    server.devices.update(name, |device| device.quiet = quiet);
+    let session = match &device.answer {
+        Answer::None => {
+            let message = "The authorization request is still pending";
+            return refused("authorization_pending", message);
+        }
+        Answer::Denied => {
+            return refused(
+                "access_denied",
+                "The end user denied the authorization request",
+            );
+        }
+        Answer::Granted(session) => server.sessions.get(session, &server.realm.lifetimes),
+    };
+    if !server.devices.remove(name) {
+        return refused("invalid_grant", "Device code not valid");
+    }
+    match session {
+        Some(session) => tokens(server, session, &plain(client, "dg", &device.scope)),
+        None => refused("invalid_grant", "User session not found"),
+    }
+}
+
+/// `/device`: the page where the user says which device it is.
+pub(super) fn page(server: &Server, call: &Call) -> Response {
+    let typed = match call.method {
+        Method::POST => call.form.get("device_user_code"),
+        _ => call.query.get("user_code"),
+    };
+    let Some(typed) = typed else {
+        return pages::user_code(server, CodeForm::Empty);
+    };
+    let code = typed.trim().to_ascii_uppercase();
+    let device = server.user_codes.get(&code).filter(|(_, expired)| !expired);
+    let device = device.and_then(|(name, _)| Some((server.devices.get(&name)?.0, name)));
+    let Some((device, name)) = device else {
+        return pages::user_code(server, CodeForm::Invalid);
+    };
+    // A code names its device once.
+    server.user_codes.remove(&code);
+    let login = Login::of_device(name, device.client, device.scope);
+    let (browser, tab) = (login.browser.clone(), random::identifier());
+    let address = login.address(server, "authenticate", &[], &tab);
+    let expiry = SystemTime::now() + seconds(server.realm.lifetimes.login);
+    server.logins.insert(tab, expiry, login);
+    let mut answer = pages::redirect(&address);
+    pages::never_back(&mut answer);
+    pages::auth_cookies(server, &mut answer, &browser);
+    answer
+}
+
+/// After the login: the user is asked whether the device may have the session.
+pub(super) fn ask(server: &Server, tab: &str, login: &Login, session: Session) -> Response {
+    server
+        .logins
+        .update(tab, |kept| kept.again = Some(session.id.clone()));
+    let execution = [("execution", "OAUTH_GRANT")];
+    let mut answer = pages::redirect(&login.address(server, "required-action", &execution, tab));
+    pages::never_back(&mut answer);
+    server.sessions.insert(session);
+    answer
+}
+
+/// `/login-actions/required-action`: the question.
+pub(super) fn question(server: &Server, call: &Call) -> Response {
+    match login::open(server, call) {
+        Ok((tab, login)) if login.device.is_some() && login.again.is_some() => {
+            let client = server.realm.clients.get(&login.client);
+            let name = client.map_or("", |client| match client.name.as_str() {
+                "" => &client.id,
+                name => name,
+            });
+            let address = login.address(server, "consent", &[], &tab);
+            let path = address.strip_prefix(&server.base).unwrap_or(&address);
+            pages::consent(server, path, &login.code, name)
+        }
+        Ok(_) => login::not_found(server),
+        Err(answer) => *answer,
+    }
+}
+
+/// `/login-actions/consent`: the answer.
+pub(super) fn consent(server: &Server, call: &Call) -> Response {
+    let (tab, login) = match login::open(server, call) {
+        Ok(found) => found,
+        Err(answer) => return *answer,
+    };
+    let session = login.again.as_ref();
+    let session = session.and_then(|id| server.sessions.get(id, &server.realm.lifetimes));
+    let (Some(name), Some(mut session)) = (&login.device, session) else {
+        return login::not_found(server);
+    };
+    if call.form.text("code") != login.code || !server.logins.remove(&tab) {
+        return login::not_found(server);
+    }
+    let granted = call.form.get("accept").is_some() && call.form.get("cancel").is_none();
+    let answer = match granted {
+        true => Answer::Granted(session.id.clone()),
+        false => Answer::Denied,
+    };
+    server.devices.update(name, |device| device.answer = answer);
+    let status = if granted { "" } else { "?error=access_denied" };
+    let mut response = pages::redirect(&format!("{}/device/status{status}", server.issuer));
+    pages::never_back(&mut response);
+    if granted {
+        session.attach(&login.client, "1");
+        login::remember(server, &mut response, &session);
+        server.sessions.insert(session);
+    }
+    response
+}
+
+/// `/device/status`: the end of it.
+pub(super) fn status(server: &Server, call: &Call) -> Response {
+    match call.query.get("error") {
+        None => pages::device_ready(server),
+        Some(_) => {
+            let text = "Consent denied for connecting the device.";
+            pages::error(server, StatusCode::BAD_REQUEST, text)
+        }
+    }
+}

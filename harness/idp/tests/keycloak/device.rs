@@ -1,0 +1,108 @@
+//! Logins on another device, the user's side driven through its pages.
+
+use scraper::{Html, Selector};
+use serde_json::Value;
+
+use crate::bench::{Bench, LAB, conversation};
+
+conversation!(devices, real_devices, LAB, devices_and_users);
+
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// An attribute of the first element that fits.
+fn attribute(page: &str, selector: &str, name: &str) -> String {
+    let selector = Selector::parse(selector).unwrap();
+    let document = Html::parse_document(page);
+    let element = document.select(&selector).next().unwrap();
+    element.value().attr(name).unwrap().to_owned()
+}
+
+async fn poll(bench: &mut Bench, title: &str, device: &Value) {
+    let code = device["device_code"].as_str().unwrap();
+    let form = [
+        ("grant_type", GRANT),
+        ("client_id", "cli"),
+        ("device_code", code),
+    ];
+    bench.post(title, "token", &form).await;
+}
+
+/// From the address that the device shows to the question whether it may.
+async fn until_consent(bench: &mut Bench, device: &Value, login: bool) -> (String, String) {
+    let start = device["verification_uri_complete"].as_str().unwrap();
+    let (location, _) = bench
+        .send("user opens the address", bench.client.get(start))
+        .await;
+    let request = bench.client.get(location.unwrap());
+    let (mut location, page) = bench.send("and comes to", request).await;
+    if login {
+        let action = attribute(&page, "#kc-form-login", "action");
+        let form = [
+            ("username", "jane"),
+            ("password", "password"),
+            ("credentialId", ""),
+        ];
+        let request = bench.client.post(action).form(&form);
+        location = bench.send("logs in", request).await.0;
+    }
+    let request = bench.client.get(location.unwrap());
+    let (_, page) = bench.send("is asked", request).await;
+    let root = bench.issuer.split("/realms/").next().unwrap().to_owned();
+    let action = format!("{root}{}", attribute(&page, "form", "action"));
+    (action, attribute(&page, "input[name=code]", "value"))
+}
+
+async fn devices_and_users(bench: &mut Bench) {
+    let cli = [("client_id", "cli"), ("scope", "openid groups")];
+    bench
+        .post(
+            "not for this client",
+            "auth/device",
+            &[("client_id", "strict")],
+        )
+        .await;
+    bench
+        .post("unknown client", "auth/device", &[("client_id", "x")])
+        .await;
+    bench
+        .post(
+            "wrong scope",
+            "auth/device",
+            &[cli[0], ("scope", "nothing")],
+        )
+        .await;
+    let device = bench.post("device", "auth/device", &cli).await;
+    poll(bench, "too early", &device).await;
+    poll(bench, "too often", &device).await;
+    poll(
+        bench,
+        "wrong code",
+        &serde_json::json!({"device_code": "x"}),
+    )
+    .await;
+    bench
+        .post("no code", "token", &[("grant_type", GRANT), cli[0]])
+        .await;
+
+    let page = format!("{}/device", bench.issuer);
+    bench.send("page", bench.client.get(&page)).await;
+    bench
+        .send(
+            "wrong user code",
+            bench.client.get(format!("{page}?user_code=XXXX-XXXX")),
+        )
+        .await;
+
+    let device = bench
+        .post("device to be granted", "auth/device", &cli)
+        .await;
+    let (action, code) = until_consent(bench, &device, true).await;
+    let form = [("code", code.as_str()), ("accept", "Yes")];
+    let request = bench.client.post(action).form(&form);
+    let (location, _) = bench.send("grants", request).await;
+    bench
+        .send("is told", bench.client.get(location.unwrap()))
+        .await;
+    poll(bench, "granted", &device).await;
+    poll(bench, "granted once only", &device).await;
+}
