@@ -9,15 +9,16 @@ use axum::{
 use secrecy::ExposeSecret as _;
 
 use super::{
+    config::Connector,
     go::{
-        form::{Call, Values, unescape},
+        form::{Call, Values, escape, unescape},
         redirect::{redirect, with_fragment, with_query},
     },
-    identity::LOCAL,
     issue,
-    request::{self, OUT_OF_BAND, Refusal},
+    request::{self, DEVICE_CALLBACK, OUT_OF_BAND, Refusal},
+    scopes,
     server::{AuthRequest, Code, Server, Step},
-    token::allows,
+    token::{DEVICE_CODE, allows},
 };
 use crate::oidc::random;
 
@@ -36,25 +37,54 @@ pub(crate) fn serve(server: &Server, call: &Call) -> Response {
     let Some(client) = server.config.clients.get(call.value("client_id")) else {
         return error("Invalid client_id provided.");
     };
-    if !allows(client, LOCAL) {
-        return error("No connectors available for this client.");
-    }
     let mut query = call.all();
     query.remove("connector_id");
-    let login = format!(
-        "{}?{}",
-        server.config.issuer.path("/auth/local"),
-        query.encode()
-    );
-    match call.value("connector_id") {
-        "" if server.config.always_show_login => server.pages.choice(&[("Email", login)]),
-        "" | LOCAL => redirect(&call.method, StatusCode::FOUND, &login),
-        _ => error("Connector ID does not match a valid Connector"),
+    let login = |connector: &Connector| {
+        // Dex escapes a name twice here, so that only one that needs no escapes is found again.
+        let name = escape_path(&connector.id).replace('%', "%25");
+        let endpoint = format!("/auth/{name}");
+        let path = server.config.issuer.path(&endpoint);
+        format!("{path}?{}", query.encode())
+    };
+    let serving = server.connectors.serving(grant_type(call));
+    let mut offered: Vec<&Connector> = serving
+        .filter(|connector| allows(client, &connector.id))
+        .collect();
+    if offered.is_empty() {
+        return error("No connectors available for this client.");
+    }
+    let wanted = call.value("connector_id");
+    if !wanted.is_empty() {
+        return match offered.iter().find(|connector| connector.id == wanted) {
+            Some(connector) => redirect(&call.method, StatusCode::FOUND, &login(connector)),
+            None => error("Connector ID does not match a valid Connector"),
+        };
+    }
+    if let ([only], false) = (offered.as_slice(), server.config.always_show_login) {
+        return redirect(&call.method, StatusCode::FOUND, &login(only));
+    }
+    offered.sort_by_key(|connector| connector.name.to_lowercase());
+    let links = offered.iter();
+    let links: Vec<_> = links
+        .map(|connector| (connector.name.as_str(), login(connector)))
+        .collect();
+    server.pages.choice(&links)
+}
+
+/// The grant that a request of a browser leads to.
+fn grant_type(call: &Call) -> &'static str {
+    if call.value("redirect_uri").ends_with(DEVICE_CALLBACK) {
+        return DEVICE_CODE;
+    }
+    let implicit = |kind| matches!(kind, "token" | "id_token");
+    match call.value("response_type").split_whitespace().any(implicit) {
+        true => "implicit",
+        false => "authorization_code",
     }
 }
 
 /// `/auth/{connector}`: checks the request and opens the connector's own login.
-pub(crate) fn begin(server: &Server, call: &Call, connector: &str) -> Response {
+pub(crate) async fn begin(server: &Server, call: &Call, connector: &str) -> Response {
     let mut request = match request::parse(server, call) {
         Ok(request) => request,
         Err(refusal) => return refusal.into_response(server, &call.method),
@@ -70,30 +100,82 @@ pub(crate) fn begin(server: &Server, call: &Call, connector: &str) -> Response {
             "Connector not allowed for this client.",
         );
     }
-    if connector != LOCAL {
-        return error("Connector failed to initialize");
+    let (config, opened) = match server.connectors.get(&connector).await {
+        Ok(found) => found,
+        Err(reason) => {
+            server.journal.error("Failed to get connector", reason);
+            return error("Connector failed to initialize");
+        }
+    };
+    if !config.serves(grant_type(call)) {
+        let message = "connector does not allow requested grant type";
+        server.journal.error(message, &connector);
+        return error("Requested connector does not support this grant type.");
+    }
+    if !request.connector.is_empty() && request.connector != connector {
+        return error("Bad connector ID");
     }
     request.connector = connector;
     let id = request.id.clone();
+    let offline = scopes::has(&request.scopes, scopes::OFFLINE_ACCESS);
+    let callback = server.config.issuer.url("/callback");
+    let departure = opened.departure(&callback, &id, offline);
+    let connector = escape_path(&request.connector);
     let expiry = server.config.auth_requests.after(SystemTime::now());
-    server.requests.insert(id.clone(), expiry, request);
+    let away = match departure {
+        None => None,
+        Some(Ok(departure)) => {
+            request.verifier = departure.verifier;
+            Some(departure.url)
+        }
+        Some(Err(reason)) => {
+            let message = "connector returned error when creating callback";
+            server.journal.error(message, reason);
+            server.store.requests.insert(id, expiry, request);
+            return server
+                .pages
+                .error(StatusCode::INTERNAL_SERVER_ERROR, "Login error.");
+        }
+    };
+    server.store.requests.insert(id.clone(), expiry, request);
     if call.method != Method::GET {
         return error("Unsupported request method.");
     }
-    let mut query = Values::default();
-    query.set("state", id);
-    query.set("back", "");
-    let login = format!(
-        "{}?{}",
-        server.config.issuer.path("/auth/local/login"),
-        query.encode()
-    );
+    let login = away.unwrap_or_else(|| {
+        let mut query = Values::default();
+        query.set("state", id);
+        query.set("back", back(server, call));
+        let endpoint = format!("/auth/{connector}/login");
+        format!(
+            "{}?{}",
+            server.config.issuer.path(&endpoint),
+            query.encode()
+        )
+    });
     redirect(&call.method, StatusCode::FOUND, &login)
+}
+
+/// The way back to the choice among connectors, where there is one.
+fn back(server: &Server, call: &Call) -> String {
+    match server.connectors.open_count() {
+        0 | 1 => String::new(),
+        _ => format!(
+            "{}?{}",
+            server.config.issuer.path("/auth"),
+            call.all().encode()
+        ),
+    }
 }
 
 /// The text of an escaped path segment, in which `+` is a plus.
 pub(crate) fn unescape_path(segment: &str) -> Option<String> {
     unescape(&segment.replace('+', "%2B"))
+}
+
+/// A name as a path segment.
+fn escape_path(name: &str) -> String {
+    // What may stand in a segment and not in a query is rare in a name, and means the same either way.
+    escape(name).replace('+', "%20")
 }
 
 /// Back from a step: consent if that is still needed, else the answer.
@@ -103,7 +185,7 @@ fn proceed(server: &Server, call: &Call) -> Response {
     if proof.is_empty() {
         return error(StatusCode::UNAUTHORIZED, "Unauthorized request");
     }
-    let Some((request, expired)) = server.requests.get(call.value("req")) else {
+    let Some((request, expired)) = server.store.requests.get(call.value("req")) else {
         return error(StatusCode::BAD_REQUEST, "User session error.");
     };
     if request.login.is_none() {
@@ -132,7 +214,7 @@ fn proceed(server: &Server, call: &Call) -> Response {
     if expired {
         return error(StatusCode::BAD_REQUEST, "User session has expired.");
     }
-    if !server.requests.remove(&request.id) {
+    if !server.store.requests.remove(&request.id) {
         return error(StatusCode::BAD_REQUEST, "User session error.");
     }
     answer(server, call, &request)
@@ -163,6 +245,7 @@ fn answer(server: &Server, call: &Call, request: &AuthRequest) -> Response {
             challenge: request.challenge.clone(),
         };
         server
+            .store
             .codes
             .insert(code.clone(), SystemTime::now() + CODE_LIFETIME, record);
         if request.redirect_uri == OUT_OF_BAND {

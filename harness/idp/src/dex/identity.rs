@@ -6,13 +6,11 @@ use super::config::{Config, User, bcrypt_cost};
 
 /// The connector that checks passwords against the list.
 pub(crate) const LOCAL: &str = "local";
-/// What the login page asks for besides a password.
-pub(crate) const PROMPT: &str = "Email Address";
 /// Costs of password hashes that Dex accepts at login.
 const COSTS: std::ops::RangeInclusive<u32> = 10..=16;
 
 /// Somebody whose identity has been proved.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Identity {
     pub user_id: String,
     pub name: String,
@@ -20,6 +18,8 @@ pub(crate) struct Identity {
     pub email: String,
     pub email_verified: bool,
     pub groups: Vec<String>,
+    /// The refresh token of the provider that proved it, empty where it gave none.
+    pub upstream: Option<SecretString>,
 }
 
 impl From<&User> for Identity {
@@ -31,6 +31,7 @@ impl From<&User> for Identity {
             email: user.email.clone(),
             email_verified: user.email_verified,
             groups: user.groups.clone(),
+            upstream: None,
         }
     }
 }

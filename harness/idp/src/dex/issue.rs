@@ -97,11 +97,8 @@ pub(crate) fn id_token(
     let mut audience: Vec<&str> = Vec::new();
     for peer in auth.scopes.iter().filter_map(|scope| scopes::peer(scope)) {
         if !scopes::is_trusted(&server.config, &auth.client_id, peer) {
-            tracing::error!(
-                peer,
-                client = auth.client_id,
-                "the peer does not trust the client"
-            );
+            let reason = format!("peer ({peer}) does not trust client");
+            server.journal.error("failed to issue tokens", reason);
             return Err(OAuthError::internal());
         }
         audience.push(peer);
@@ -146,10 +143,14 @@ pub(crate) fn id_token(
         }),
     };
     let payload = html::json(&claims).map_err(|_| OAuthError::internal())?;
-    let token = server.keys.sign(payload.as_bytes()).map_err(|error| {
-        tracing::error!(%error, "failed to sign");
-        OAuthError::internal()
-    })?;
+    let token = server
+        .store
+        .keys
+        .sign(payload.as_bytes())
+        .map_err(|error| {
+            server.journal.error("failed to issue tokens", error);
+            OAuthError::internal()
+        })?;
     Ok(Issued { token, expiry })
 }
 
@@ -203,37 +204,80 @@ pub(crate) fn seconds_left(expiry: SystemTime) -> i64 {
     }
 }
 
-impl IntoResponse for TokenSet {
-    fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            access_token: &'a str,
-            token_type: &'a str,
-            #[serde(skip_serializing_if = "is_zero")]
-            expires_in: i64,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            refresh_token: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            id_token: Option<&'a str>,
-        }
-        let body = Body {
+impl TokenSet {
+    fn body(&self) -> Body<'_> {
+        Body {
             access_token: self.access.expose_secret(),
             token_type: "bearer",
             expires_in: seconds_left(self.expiry),
             refresh_token: self.refresh.as_ref().map(SecretString::expose_secret),
             id_token: self.id.as_ref().map(SecretString::expose_secret),
-        };
-        match html::json(&body) {
-            Ok(body) => {
-                let headers = [
-                    (header::CONTENT_TYPE, "application/json"),
-                    (header::CACHE_CONTROL, "no-store"),
-                    (header::PRAGMA, "no-cache"),
-                ];
-                (headers, body).into_response()
-            }
-            Err(_) => OAuthError::internal().into_response(),
         }
+    }
+
+    /// The answer for a device that asks for it later, on several lines.
+    ///
+    /// # Errors
+    /// When it is not JSON.
+    pub(crate) fn stored(&self) -> Result<SecretString, OAuthError> {
+        let text = html::pretty_json(&self.body()).map_err(|_| OAuthError::internal())?;
+        Ok(text.into())
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    access_token: &'a str,
+    token_type: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    expires_in: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<&'a str>,
+}
+
+impl IntoResponse for TokenSet {
+    fn into_response(self) -> Response {
+        no_store(html::json(&self.body()))
+    }
+}
+
+/// What the token endpoint answers to an exchange (RFC 8693 section 2.2.1).
+pub(crate) struct Exchanged {
+    pub kind: &'static str,
+    pub issued: Issued,
+}
+
+impl IntoResponse for Exchanged {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            access_token: &'a str,
+            issued_token_type: &'a str,
+            token_type: &'a str,
+            #[serde(skip_serializing_if = "is_zero")]
+            expires_in: i64,
+        }
+        no_store(html::json(&Body {
+            access_token: self.issued.token.expose_secret(),
+            issued_token_type: self.kind,
+            token_type: "bearer",
+            expires_in: seconds_left(self.issued.expiry),
+        }))
+    }
+}
+
+/// A body with tokens in it.
+fn no_store(body: Result<String, serde_json::Error>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::PRAGMA, "no-cache"),
+    ];
+    match body {
+        Ok(body) => (headers, body).into_response(),
+        Err(_) => OAuthError::internal().into_response(),
     }
 }
 
@@ -241,7 +285,8 @@ fn is_zero(seconds: &i64) -> bool {
     *seconds == 0
 }
 
-fn unix(time: SystemTime) -> i64 {
+/// Seconds since 1970.
+pub(crate) fn unix(time: SystemTime) -> i64 {
     match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
         Err(before) => {

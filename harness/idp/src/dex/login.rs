@@ -10,8 +10,9 @@ use axum::{
 use super::{
     authorize::unescape_path,
     go::{form::Call, redirect::redirect},
-    identity, pages,
-    server::{Server, Step},
+    identity::{self, Identity},
+    pages,
+    server::{AuthRequest, Server, Step},
 };
 
 /// `/auth/{connector}/login`: shows the form for a password, and takes it.
@@ -21,7 +22,7 @@ pub(crate) async fn password(server: &Server, call: &Call, connector: &str) -> R
     if state.is_empty() {
         return error(StatusCode::BAD_REQUEST, "User session error.");
     }
-    let Some((request, _)) = server.requests.get(state) else {
+    let Some((request, _)) = server.store.requests.get(state) else {
         return error(
             StatusCode::BAD_REQUEST,
             "Requested resource does not exist.",
@@ -37,39 +38,52 @@ pub(crate) async fn password(server: &Server, call: &Call, connector: &str) -> R
         }
         Some(_) => {}
     }
+    let opened = match server.connectors.get(&request.connector).await {
+        Ok((_, opened)) => opened,
+        Err(reason) => {
+            server.journal.error("failed to get connector", reason);
+            let message = "Connector failed to initialize.";
+            return error(StatusCode::INTERNAL_SERVER_ERROR, message);
+        }
+    };
+    let Some(prompt) = opened.prompt() else {
+        let message = "Requested resource does not exist.";
+        return error(StatusCode::INTERNAL_SERVER_ERROR, message);
+    };
     let action = call
         .uri
         .path_and_query()
         .map_or("", |address| address.as_str());
     let back = back_link(call.query.get("back"));
     if call.method == Method::GET {
-        return server.pages.password(action, None, back);
+        return server.pages.password(action, prompt, None, back);
     }
     if call.method != Method::POST {
         return error(StatusCode::BAD_REQUEST, "Unsupported request method.");
     }
     let name = call.value("login");
-    let identity = match identity::login(&server.config, name, call.value("password").into()).await
-    {
+    let given = call.value("password").into();
+    let identity = match opened.login(&server.config, name, given).await {
         Ok(Some(identity)) => identity,
-        Ok(None) => return server.pages.password(action, Some(name), back),
+        Ok(None) => return server.pages.password(action, prompt, Some(name), back),
         Err(identity::Unchecked) => {
             let message = "Login error. Please contact your administrator or try again later.";
             return error(StatusCode::INTERNAL_SERVER_ERROR, message);
         }
     };
+    logged_in(server, call, &request, identity)
+}
+
+/// Notes who logged in and sends the user on.
+fn logged_in(server: &Server, call: &Call, request: &AuthRequest, identity: Identity) -> Response {
     let login = Some((identity, SystemTime::now()));
-    if !server
-        .requests
-        .update(state, |request| request.login = login)
-    {
-        return error(StatusCode::INTERNAL_SERVER_ERROR, "Login error.");
+    let note = |request: &mut AuthRequest| request.login = login;
+    if !server.store.requests.update(&request.id, note) {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        return server.pages.error(status, "Login error.");
     }
-    redirect(
-        &call.method,
-        StatusCode::SEE_OTHER,
-        &server.step_url(&request, Step::Continue),
-    )
+    let next = server.step_url(request, Step::Continue);
+    redirect(&call.method, StatusCode::SEE_OTHER, &next)
 }
 
 /// The address of the page before, if it is on this server.
@@ -85,7 +99,7 @@ pub(crate) fn approval(server: &Server, call: &Call) -> Response {
     if proof.is_empty() {
         return error(StatusCode::UNAUTHORIZED, "Unauthorized request");
     }
-    let Some((request, _)) = server.requests.get(call.value("req")) else {
+    let Some((request, _)) = server.store.requests.get(call.value("req")) else {
         return error(StatusCode::BAD_REQUEST, "User session error.");
     };
     let Some((identity, _)) = &request.login else {
@@ -126,9 +140,10 @@ pub(crate) fn approval(server: &Server, call: &Call) -> Response {
     )
 }
 
-/// `/callback`: where another provider would send a user back to. No connector here has one.
-pub(crate) fn callback(server: &Server, call: &Call) -> Response {
+/// `/callback`: where another provider sends a user back to; `connector` stands in older addresses.
+pub(crate) async fn callback(server: &Server, call: &Call, connector: Option<&str>) -> Response {
     let error = |status, message| server.pages.error(status, message);
+    let nothing = "Requested resource does not exist.";
     let state = match call.method {
         Method::GET => call.query.get("state"),
         Method::POST => call.body.get("RelayState"),
@@ -137,9 +152,34 @@ pub(crate) fn callback(server: &Server, call: &Call) -> Response {
     if state.is_empty() {
         return error(StatusCode::BAD_REQUEST, "User session error.");
     }
-    let status = match server.requests.get(state) {
-        None => StatusCode::BAD_REQUEST,
-        Some(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    let Some((request, _)) = server.store.requests.get(state) else {
+        let message = "invalid 'state' parameter provided";
+        server.journal.error(message, "not found");
+        return error(StatusCode::BAD_REQUEST, nothing);
     };
-    error(status, "Requested resource does not exist.")
+    if let Some(connector) = connector
+        && unescape_path(connector).as_ref() != Some(&request.connector)
+    {
+        return error(StatusCode::BAD_REQUEST, nothing);
+    }
+    let opened = match server.connectors.get(&request.connector).await {
+        Ok((_, opened)) => opened,
+        Err(reason) => {
+            server.journal.error("failed to get connector", reason);
+            return error(StatusCode::INTERNAL_SERVER_ERROR, nothing);
+        }
+    };
+    if opened.prompt().is_none() && call.method != Method::GET {
+        return error(StatusCode::BAD_REQUEST, "Invalid request");
+    }
+    match opened.arrival(call, request.verifier.as_ref()).await {
+        Some(Ok(identity)) => logged_in(server, call, &request, identity),
+        Some(Err(reason)) => {
+            server.journal.error("failed to authenticate", reason);
+            let message =
+                "Authentication failed. Please contact your administrator or try again later.";
+            error(StatusCode::INTERNAL_SERVER_ERROR, message)
+        }
+        None => error(StatusCode::INTERNAL_SERVER_ERROR, nothing),
+    }
 }

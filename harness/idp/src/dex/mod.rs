@@ -4,11 +4,15 @@
 
 mod authorize;
 pub mod config;
+mod connector;
 mod cors;
+mod device;
 mod go;
 mod grants;
 mod identity;
+mod introspect;
 mod issue;
+mod journal;
 mod login;
 mod pages;
 mod pair;
@@ -31,7 +35,10 @@ use tokio::{
 
 pub use config::{Config, ConfigError};
 
-use self::{config::TlsFiles, server::Server};
+use self::{
+    config::TlsFiles,
+    server::{Server, Store},
+};
 use crate::oidc::keys::KeyRing;
 
 /// The name under which messages speak of a configuration that came as text.
@@ -51,6 +58,9 @@ pub enum DexError {
     /// Certificate or key of `web.tlsCert` and `web.tlsKey` cannot be used; the text is Dex's as far as it goes.
     #[error("invalid config: get HTTP TLS: load TLS config: loading TLS keypair: {0}")]
     Tls(String),
+    /// No connector opens; the text is Dex's.
+    #[error("failed to initialize server: server: {0}")]
+    Connectors(String),
     /// The pool gives no signing key.
     #[error("no signing key: {0}")]
     Keys(#[from] PkiError),
@@ -61,17 +71,27 @@ pub enum DexError {
 
 /// A running Dex. It ends when this is dropped.
 pub struct Dex {
+    listener: TcpListener,
     server: Arc<Server>,
     warnings: Vec<String>,
+    running: Running,
+}
+
+/// The tasks of one configuration.
+struct Running {
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<io::Result<()>>,
-    rotating: JoinHandle<()>,
+    background: [JoinHandle<()>; 2],
 }
 
 impl Dex {
     /// Serves the configuration (Dex's own `config.yaml`, every placeholder filled in) on a bound listener, whatever
     /// addresses it names: over TLS when it has `web.https`, else in the clear. Signing keys come from the pool's
     /// slots `dex-0`, `dex-1` and so on. When this returns, requests are answered.
+    ///
+    /// Connectors to other providers look for them in the background and again when they are wanted, so a provider may
+    /// come up later; as with Dex, at least one connector must open, so where all need another provider this waits for
+    /// one of them.
     ///
     /// # Errors
     /// When Dex would not start with this file, or something it names is missing.
@@ -94,7 +114,6 @@ impl Dex {
         slot: &str,
     ) -> Result<Self, DexError> {
         let config = Config::read(config, FILE)?;
-        let warnings = config.warnings().iter().map(ToString::to_string).collect();
         let tls = config.tls.as_ref().map(server_config).transpose()?;
         let (slot, algorithm, overlap) = (
             slot.to_owned(),
@@ -106,33 +125,38 @@ impl Dex {
                 .await
                 .map_err(io::Error::other)??;
         listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let server = Arc::new(Server::new(config, ring));
-        let (stop, stopped) = oneshot::channel::<()>();
-        let router = routes::router(Arc::clone(&server));
-        let serving = tokio::spawn(async move {
-            let stopped = async { drop(stopped.await) };
-            match tls {
-                Some(tls) => {
-                    let listener = tls::Listener::new(listener, tls);
-                    axum::serve(listener, router)
-                        .with_graceful_shutdown(stopped)
-                        .await
-                }
-                None => {
-                    axum::serve(listener, router)
-                        .with_graceful_shutdown(stopped)
-                        .await
-                }
-            }
-        });
+        let due = Instant::now() + config.rotate_every.unsigned();
+        let store = Arc::new(Store::new(ring, due));
+        let server = Arc::new(Server::new(config, store, Arc::default()));
+        let opening = open(&server).await?;
         Ok(Self {
-            rotating: tokio::spawn(rotate(Arc::clone(&server))),
+            running: serve(&listener, &server, tls, opening)?,
+            warnings: warnings(&server),
+            listener,
             server,
-            warnings,
-            stop: Some(stop),
-            serving,
         })
+    }
+
+    /// Goes on with another configuration at the same address, as Dex does that is stopped and started with another
+    /// file. Signing keys, logins under way, codes and refresh tokens stay: what Dex keeps in a storage that outlives
+    /// it is kept whatever storage the file names. Requests under way are finished, if they are quick.
+    ///
+    /// # Errors
+    /// When Dex would not start with this file; the old one stays in force then.
+    pub async fn restart(&mut self, config: &str) -> Result<(), DexError> {
+        let config = Config::read(config, FILE)?;
+        let tls = config.tls.as_ref().map(server_config).transpose()?;
+        let keys = (config.algorithm, config.id_tokens.unsigned());
+        let (store, journal) = (&self.server.store, &self.server.journal);
+        let server = Server::new(config, Arc::clone(store), Arc::clone(journal));
+        let server = Arc::new(server);
+        let opening = open(&server).await?;
+        self.running.end().await;
+        self.running = serve(&self.listener, &server, tls, opening)?;
+        server.store.keys.follow(keys.0, keys.1);
+        self.warnings = warnings(&server);
+        self.server = server;
+        Ok(())
     }
 
     /// The issuer, as its tokens name it.
@@ -147,6 +171,13 @@ impl Dex {
         &self.warnings
     }
 
+    /// Why requests failed whose clients were told less: the last errors of Dex's log, oldest first, each `msg: err`,
+    /// as `failed to verify subject token: missing email claim, not found "email" key`.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.server.journal.lines()
+    }
+
     /// Signs with a new key from now on; the old one stays published as long as its tokens live.
     ///
     /// # Errors
@@ -157,16 +188,24 @@ impl Dex {
 
     /// Ends the server: running requests are finished, if they are quick.
     pub async fn shutdown(mut self) {
-        // Dropping the sender would do as well, but not before the wait below.
-        self.stop.take();
-        let _ = timeout(FAREWELL, &mut self.serving).await;
+        self.running.end().await;
     }
 }
 
-impl Drop for Dex {
+impl Running {
+    async fn end(&mut self) {
+        // Dropping the sender would do as well, but not before the wait below.
+        self.stop.take();
+        if timeout(FAREWELL, &mut self.serving).await.is_err() {
+            self.serving.abort();
+        }
+    }
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
         self.serving.abort();
-        self.rotating.abort();
+        self.background.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -176,6 +215,56 @@ impl std::fmt::Debug for Dex {
             .field("issuer", &self.issuer())
             .finish_non_exhaustive()
     }
+}
+
+fn warnings(server: &Server) -> Vec<String> {
+    let warnings = server.config.warnings().iter();
+    warnings.map(ToString::to_string).collect()
+}
+
+/// Opens the connectors, in the background where one is sure to open.
+async fn open(server: &Arc<Server>) -> Result<JoinHandle<()>, DexError> {
+    let opener = Arc::clone(server);
+    let opening = async move { opener.connectors.open_all(&opener.journal).await };
+    if server.connectors.has_local() {
+        return Ok(tokio::spawn(async { drop(opening.await) }));
+    }
+    opening.await.map_err(DexError::Connectors)?;
+    Ok(tokio::spawn(async {}))
+}
+
+/// Serves on the socket of `listener`, which stays open afterwards.
+fn serve(
+    listener: &TcpListener,
+    server: &Arc<Server>,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    opening: JoinHandle<()>,
+) -> io::Result<Running> {
+    let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let router = routes::router(Arc::clone(server));
+    let serving = tokio::spawn(async move {
+        let stopped = async { drop(stopped.await) };
+        match tls {
+            Some(tls) => {
+                let listener = tls::Listener::new(listener, tls);
+                axum::serve(listener, router)
+                    .with_graceful_shutdown(stopped)
+                    .await
+            }
+            None => {
+                axum::serve(listener, router)
+                    .with_graceful_shutdown(stopped)
+                    .await
+            }
+        }
+    });
+    let rotating = tokio::spawn(rotate(Arc::clone(server)));
+    Ok(Running {
+        stop: Some(stop),
+        serving,
+        background: [rotating, opening],
+    })
 }
 
 fn server_config(files: &TlsFiles) -> Result<Arc<rustls::ServerConfig>, DexError> {
@@ -204,25 +293,22 @@ fn server_config(files: &TlsFiles) -> Result<Arc<rustls::ServerConfig>, DexError
 
 /// Replaces the keys when they are due, for as long as the server runs.
 async fn rotate(server: Arc<Server>) {
-    let period = server.config.rotate_every.unsigned();
-    let mut due = Instant::now() + period;
     let mut checks = interval_at(Instant::now() + ROTATION_CHECK, ROTATION_CHECK);
     loop {
         checks.tick().await;
-        if Instant::now() < due {
-            continue;
-        }
-        match rotate_once(&server).await {
-            Ok(()) => due = Instant::now() + period,
-            Err(error) => tracing::error!(%error, "failed to rotate keys"),
+        if Instant::now() >= server.store.rotation_due()
+            && let Err(error) = rotate_once(&server).await
+        {
+            server.journal.error("failed to rotate keys", error);
         }
     }
 }
 
 async fn rotate_once(server: &Arc<Server>) -> Result<(), DexError> {
-    let server = Arc::clone(server);
-    tokio::task::spawn_blocking(move || server.keys.rotate())
+    let store = Arc::clone(&server.store);
+    tokio::task::spawn_blocking(move || store.keys.rotate())
         .await
         .map_err(io::Error::other)??;
+    server.store.rotated(server.config.rotate_every.unsigned());
     Ok(())
 }

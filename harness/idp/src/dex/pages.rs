@@ -5,7 +5,6 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 
-use super::identity::PROMPT;
 use crate::oidc::html::{escape, page};
 
 /// The pages of one provider.
@@ -55,15 +54,22 @@ impl Pages {
         self.show(StatusCode::OK, &body)
     }
 
-    /// The form for name and password, sent to `action`; `failed` is the name that was not let in.
-    pub(crate) fn password(&self, action: &str, failed: Option<&str>, back: &str) -> Response {
+    /// The form for a name (asked for as `prompt`) and a password, sent to `action`; `failed` is the name that was not
+    /// let in.
+    pub(crate) fn password(
+        &self,
+        action: &str,
+        prompt: &str,
+        failed: Option<&str>,
+        back: &str,
+    ) -> Response {
         let (status, name, error) = match failed {
             None => (StatusCode::OK, String::new(), String::new()),
             Some(name) => (
                 StatusCode::UNAUTHORIZED,
                 format!(" value=\"{}\"", escape(name)),
                 format!(
-                    "<p id=\"login-error\" class=\"error\">Invalid {PROMPT} and password.</p>\n"
+                    "<p id=\"login-error\" class=\"error\">Invalid {prompt} and password.</p>\n"
                 ),
             ),
         };
@@ -76,7 +82,7 @@ impl Pages {
         };
         let body = format!(
             "<h1>Log in to {}</h1>\n<form method=\"post\" action=\"{}\">\n\
-             <label for=\"login\">{PROMPT}</label>\n\
+             <label for=\"login\">{prompt}</label>\n\
              <input type=\"text\" id=\"login\" name=\"login\"{name} required>\n\
              <label for=\"password\">Password</label>\n\
              <input type=\"password\" id=\"password\" name=\"password\" required>\n{error}\
@@ -121,6 +127,37 @@ impl Pages {
                 "<h1>Grant access</h1>\n<p>You are logged in as {user}.</p>\n{wishes}{yes}{no}"
             ),
         )
+    }
+
+    /// The form for a device's code, sent to `action`; `invalid` says that this one was not known.
+    pub(crate) fn device(&self, action: &str, code: &str, invalid: bool) -> Response {
+        let (status, error) = match invalid {
+            false => (StatusCode::OK, ""),
+            true => (
+                StatusCode::BAD_REQUEST,
+                "<p id=\"login-error\" class=\"error\">Invalid or Expired User Code</p>\n",
+            ),
+        };
+        let value = match code {
+            "" => String::new(),
+            code => format!(" value=\"{}\"", escape(code)),
+        };
+        let body = format!(
+            "<h1>Enter User Code</h1>\n<form method=\"post\" action=\"{}\">\n\
+             <input type=\"text\" id=\"user_code\" name=\"user_code\" autocomplete=\"off\"{value} required>\n{error}\
+             <button type=\"submit\" id=\"submit-login\">Submit</button>\n</form>\n",
+            escape(action)
+        );
+        self.show(status, &body)
+    }
+
+    /// The end of a device's login.
+    pub(crate) fn device_done(&self, client: &str) -> Response {
+        let body = format!(
+            "<h1>Login Successful for {}</h1>\n<p>Return to your device to continue</p>\n",
+            escape(client)
+        );
+        self.show(StatusCode::OK, &body)
     }
 
     /// The code, for a client that cannot be redirected to.

@@ -10,11 +10,7 @@ use axum::http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    config::{Client, RefreshPolicy},
-    go::duration::Span,
-    identity::Identity,
-    issue::Authorization,
-    pair,
+    config::RefreshPolicy, go::duration::Span, identity::Identity, issue::Authorization, pair,
 };
 use crate::oidc::{OAuthError, random};
 
@@ -29,6 +25,17 @@ struct State {
     tokens: HashMap<String, Record>,
     /// Names by user, connector and client.
     holders: HashMap<(String, String, String), String>,
+    /// The refresh tokens of other providers, by user and connector: one for all clients.
+    upstream: HashMap<(String, String), SecretString>,
+}
+
+impl State {
+    fn remember(&mut self, auth: &Authorization) {
+        if let Some(token) = &auth.identity.upstream {
+            let user = (auth.identity.user_id.clone(), auth.connector.clone());
+            self.upstream.insert(user, token.clone());
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -47,6 +54,27 @@ pub(crate) struct Presented {
     secret: SecretString,
     /// What the token was issued for.
     pub auth: Authorization,
+    pub created: SystemTime,
+}
+
+/// What becomes of a token that is used.
+pub(crate) enum Use {
+    /// It was used just before: the one to hand out, and whose it is as of then.
+    Again(SecretString, Identity),
+    /// The user has to be looked up, which [`RefreshTokens::finish`] wants to know.
+    Due(Identity),
+}
+
+/// A token that cannot be used, for a reason the client is not told.
+pub(crate) fn failed() -> OAuthError {
+    OAuthError::new("invalid_request", "").with_status(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+impl Presented {
+    /// The token with this secret, as clients have it.
+    fn raw(&self, secret: &SecretString) -> SecretString {
+        pair::encode(&self.name, secret.expose_secret()).into()
+    }
 }
 
 impl Record {
@@ -95,6 +123,7 @@ impl RefreshTokens {
             auth.client_id.clone(),
         );
         let mut state = self.lock();
+        state.remember(auth);
         if let Some(former) = state.holders.insert(holder, name.clone()) {
             state.tokens.remove(&former);
         }
@@ -102,14 +131,14 @@ impl RefreshTokens {
         raw.into()
     }
 
-    /// Looks a token up that a client presents.
+    /// Looks a token up that a client presents, or anybody.
     ///
     /// # Errors
     /// In Dex's words, when there is none, it is another client's, was used before, or has expired.
     pub(crate) fn find(
         &self,
         raw: &str,
-        client: &Client,
+        client: Option<&str>,
         policy: &RefreshPolicy,
     ) -> Result<Presented, OAuthError> {
         if raw.is_empty() {
@@ -125,7 +154,7 @@ impl RefreshTokens {
             .tokens
             .get(&name)
             .ok_or_else(|| OAuthError::new("invalid_request", CLAIMED))?;
-        if record.auth.client_id != client.id {
+        if client.is_some_and(|client| record.auth.client_id != client) {
             return Err(OAuthError::new("invalid_grant", CLAIMED));
         }
         let known = record.is(&secret) || record.reusable(policy) && record.was(&secret);
@@ -137,46 +166,67 @@ impl RefreshTokens {
         }
         Ok(Presented {
             auth: record.auth.clone(),
+            created: record.created,
             name,
             secret,
         })
     }
 
-    /// Uses a token: the one to hand out in its place, and whose it is as of now. `current` looks the user up, and is
-    /// not asked when the token was used just before.
+    /// Begins to use a token.
     ///
     /// # Errors
-    /// When somebody else used it in between, or the user is gone.
-    pub(crate) fn rotate(
+    /// When somebody else used it in between.
+    pub(crate) fn begin(
         &self,
         presented: &Presented,
         policy: &RefreshPolicy,
-        current: impl FnOnce(&Identity) -> Option<Identity>,
-    ) -> Result<(SecretString, Identity), OAuthError> {
-        let failed = || {
-            OAuthError::new("invalid_request", "").with_status(StatusCode::INTERNAL_SERVER_ERROR)
-        };
-        let mut state = self.lock();
-        let record = state.tokens.get_mut(&presented.name).ok_or_else(failed)?;
-        let raw =
-            |secret: &SecretString| pair::encode(&presented.name, secret.expose_secret()).into();
+    ) -> Result<Use, OAuthError> {
+        let state = self.lock();
+        let record = state.tokens.get(&presented.name).ok_or_else(failed)?;
+        let is_current = record.is(&presented.secret);
+        let mut identity = record.auth.identity.clone();
         if record.reusable(policy) {
-            if policy.rotate && !record.is(&presented.secret) && !record.was(&presented.secret) {
+            if policy.rotate && !is_current && !record.was(&presented.secret) {
                 return Err(failed());
             }
-            return Ok((raw(&record.secret), record.auth.identity.clone()));
+            return Ok(Use::Again(presented.raw(&record.secret), identity));
         }
-        if policy.rotate && !record.is(&presented.secret) {
+        if policy.rotate && !is_current {
             return Err(failed());
         }
-        let identity = current(&record.auth.identity).ok_or_else(failed)?;
+        let user = (identity.user_id.clone(), record.auth.connector.clone());
+        identity.upstream = state.upstream.get(&user).cloned();
+        Ok(Use::Due(identity))
+    }
+
+    /// Ends the use: the token to hand out in its place. Its user is `current` as of now.
+    ///
+    /// # Errors
+    /// When somebody else used it in between.
+    pub(crate) fn finish(
+        &self,
+        presented: &Presented,
+        policy: &RefreshPolicy,
+        current: &Identity,
+    ) -> Result<SecretString, OAuthError> {
+        let mut state = self.lock();
+        let record = state.tokens.get_mut(&presented.name).ok_or_else(failed)?;
         if policy.rotate {
+            if !record.is(&presented.secret) {
+                return Err(failed());
+            }
             let next = SecretString::from(random::identifier());
             record.obsolete = Some(std::mem::replace(&mut record.secret, next));
         }
         record.used = SystemTime::now();
-        record.auth.identity = identity.clone();
-        Ok((raw(&record.secret), identity))
+        record.auth.identity = Identity {
+            user_id: record.auth.identity.user_id.clone(),
+            ..current.clone()
+        };
+        let raw = presented.raw(&record.secret);
+        let auth = record.auth.clone();
+        state.remember(&auth);
+        Ok(raw)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -199,19 +249,6 @@ mod tests {
         }
     }
 
-    fn client() -> Client {
-        Client {
-            id: "app".to_owned(),
-            secret: "secret".into(),
-            name: String::new(),
-            redirect_uris: Vec::new(),
-            public: false,
-            trusted_peers: Vec::new(),
-            allowed_connectors: Vec::new(),
-            own_groups: Vec::new(),
-        }
-    }
-
     fn authorization() -> Authorization {
         Authorization {
             client_id: "app".to_owned(),
@@ -229,8 +266,11 @@ mod tests {
         raw: &SecretString,
         policy: &RefreshPolicy,
     ) -> Result<String, OAuthError> {
-        let presented = tokens.find(raw.expose_secret(), &client(), policy)?;
-        let (next, _) = tokens.rotate(&presented, policy, |identity| Some(identity.clone()))?;
+        let presented = tokens.find(raw.expose_secret(), Some("app"), policy)?;
+        let next = match tokens.begin(&presented, policy)? {
+            Use::Again(next, _) => next,
+            Use::Due(identity) => tokens.finish(&presented, policy, &identity)?,
+        };
         Ok(next.expose_secret().to_owned())
     }
 
@@ -264,27 +304,22 @@ mod tests {
         let first = tokens.create(&authorization());
         let find = || {
             tokens
-                .find(first.expose_secret(), &client(), &policy)
+                .find(first.expose_secret(), Some("app"), &policy)
                 .unwrap()
         };
         let (one, other) = (find(), find());
-        let use_up =
-            |presented| tokens.rotate(presented, &policy, |identity| Some(identity.clone()));
+        let user = Identity::default();
+        let use_up = |presented| tokens.finish(presented, &policy, &user);
         assert!(use_up(&one).is_ok());
         assert!(use_up(&other).is_err());
     }
 
     #[test]
-    fn a_user_who_is_gone_gets_nothing() {
+    fn a_user_who_is_gone_leaves_the_token_as_it_was() {
         let (tokens, policy) = (RefreshTokens::default(), policy("0"));
         let first = tokens.create(&authorization());
-        let presented = tokens
-            .find(first.expose_secret(), &client(), &policy)
-            .unwrap();
-        assert!(tokens.rotate(&presented, &policy, |_| None).is_err());
-        assert!(
-            redeem(&tokens, &first, &policy).is_ok(),
-            "and the token is as it was"
-        );
+        let presented = tokens.find(first.expose_secret(), None, &policy).unwrap();
+        assert!(matches!(tokens.begin(&presented, &policy), Ok(Use::Due(_))));
+        assert!(redeem(&tokens, &first, &policy).is_ok());
     }
 }

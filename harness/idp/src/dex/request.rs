@@ -14,7 +14,6 @@ use super::{
         quote::{quote, quote_all},
         redirect::{redirect, with_query},
     },
-    identity::LOCAL,
     scopes,
     server::{AuthRequest, Server},
     token::allows,
@@ -26,7 +25,8 @@ use crate::oidc::{
 
 /// The redirect address of a client that has none: the user copies the code.
 pub(crate) const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
-const DEVICE_CALLBACK: &str = "/device/callback";
+/// The redirect address of a device, whose user comes back to this server.
+pub(crate) const DEVICE_CALLBACK: &str = "/device/callback";
 
 /// Why a request is refused, and who is told.
 #[derive(Debug)]
@@ -112,9 +112,9 @@ pub(crate) fn parse(server: &Server, call: &Call) -> Result<AuthRequest, Refusal
 
     match call.value("connector_id") {
         "" => {}
-        LOCAL if allows(client, LOCAL) => {}
-        LOCAL => return Err(invalid("Connector not allowed for this client")),
-        _ => return Err(invalid("Invalid ConnectorID")),
+        unknown if !server.connectors.knows(unknown) => return Err(invalid("Invalid ConnectorID")),
+        known if allows(client, known) => {}
+        _ => return Err(invalid("Connector not allowed for this client")),
     }
     if !call.value("request").is_empty() {
         let description = "Server does not support request parameter.";
@@ -160,6 +160,7 @@ pub(crate) fn parse(server: &Server, call: &Call) -> Result<AuthRequest, Refusal
         silent: prompt.none,
         connector: call.value("connector_id").to_owned(),
         challenge,
+        verifier: None,
         key: AuthRequest::new_key(),
         login: None,
     })

@@ -10,7 +10,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{authorize, cors, go::form::Call, login, pages, server::Server, token, userinfo};
+use super::{
+    authorize, cors, device, go::form::Call, introspect, login, pages, request::DEVICE_CALLBACK,
+    server::Server, token, userinfo,
+};
 use crate::oidc::{OAuthError, discovery::Document, html};
 
 /// The longest form Go reads.
@@ -53,7 +56,12 @@ async fn serve(State(server): State<Arc<Server>>, request: Request) -> Response 
 /// The answer of an endpoint; none when there is no such endpoint.
 async fn route(server: &Server, call: &Call, endpoint: &str) -> Option<Response> {
     Some(match endpoint {
-        "/" | "/.well-known/openid-configuration" | "/keys" | "/token" | "/userinfo" => {
+        "/"
+        | "/.well-known/openid-configuration"
+        | "/keys"
+        | "/token"
+        | "/userinfo"
+        | "/token/introspect" => {
             let preflight = cors::check(&server.config.cors, call);
             let response = match preflight.answer {
                 Some(response) => response,
@@ -63,27 +71,23 @@ async fn route(server: &Server, call: &Call, endpoint: &str) -> Option<Response>
         }
         "/auth" => authorize::serve(server, call),
         "/approval" => login::approval(server, call),
-        "/callback" => login::callback(server, call),
+        "/callback" => login::callback(server, call, None).await,
+        "/device" => device::enter(server, call),
+        "/device/code" => device::begin(server, call),
+        "/device/auth/verify_code" => device::verify(server, call),
+        DEVICE_CALLBACK => device::callback(server, call).await,
         "/healthz" => "Health check passed".into_response(),
         "/robots.txt" => "User-agent: *\nDisallow: /\n".into_response(),
-        "/token/introspect"
-        | "/device"
-        | "/device/code"
-        | "/device/auth/verify_code"
-        | "/device/callback" => {
-            let message = format!("{endpoint}: the embedded Dex does not have this endpoint yet");
-            OAuthError::new("server_error", message)
-                .with_status(StatusCode::NOT_IMPLEMENTED)
-                .into_response()
-        }
         _ => match *endpoint.split('/').collect::<Vec<_>>() {
             ["", "auth", connector] if !connector.is_empty() => {
-                authorize::begin(server, call, connector)
+                authorize::begin(server, call, connector).await
             }
             ["", "auth", connector, "login"] if !connector.is_empty() => {
                 login::password(server, call, connector).await
             }
-            ["", "callback", connector] if !connector.is_empty() => login::callback(server, call),
+            ["", "callback", connector] if !connector.is_empty() => {
+                login::callback(server, call, Some(connector)).await
+            }
             _ => return None,
         },
     })
@@ -96,6 +100,7 @@ async fn public(server: &Server, call: &Call, endpoint: &str) -> Response {
         "/keys" => keys(server),
         "/token" => token::serve(server, call).await,
         "/userinfo" => userinfo::serve(server, call),
+        "/token/introspect" => introspect::serve(server, call),
         _ => server.pages.home(
             &server
                 .config
@@ -126,7 +131,7 @@ fn discovery(server: &Server) -> Response {
         grant_types_supported: config.grant_types.clone(),
         response_types_supported: config.response_types.clone(),
         subject_types_supported: list(&["public"]),
-        id_token_signing_alg_values_supported: list(&[server.keys.algorithm().name()]),
+        id_token_signing_alg_values_supported: list(&[server.store.keys.algorithm().name()]),
         code_challenge_methods_supported: config
             .pkce
             .methods
@@ -154,7 +159,7 @@ fn discovery(server: &Server) -> Response {
 }
 
 fn keys(server: &Server) -> Response {
-    let mut response = json(&server.keys.jwks());
+    let mut response = json(&server.store.keys.jwks());
     let lifetime = header::HeaderValue::from_static("max-age=600, must-revalidate");
     response
         .headers_mut()

@@ -1,33 +1,78 @@
 //! A running Dex: its configuration and what it remembers.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use secrecy::SecretString;
+use tokio::time::Instant;
 
 use super::{
-    config::Config, go::form::Values, identity::Identity, issue::Authorization, pages::Pages,
+    config::Config, connector::Connectors, device::DeviceRequest, go::form::Values,
+    identity::Identity, issue::Authorization, journal::Journal, pages::Pages,
     refresh::RefreshTokens,
 };
 use crate::oidc::{keys::KeyRing, pkce::Challenge, random, table::Table};
 
+/// A server as one file makes it, and what it shares with the servers that other files made of it before and after.
 pub(crate) struct Server {
     pub config: Config,
-    pub keys: KeyRing,
+    pub connectors: Connectors,
     pub pages: Pages,
+    pub journal: Arc<Journal>,
+    pub store: Arc<Store>,
+}
+
+/// What Dex keeps in its storage.
+pub(crate) struct Store {
+    pub keys: KeyRing,
     pub requests: Table<AuthRequest>,
     pub codes: Table<Code>,
     pub refresh: RefreshTokens,
+    /// By the code that the user enters.
+    pub devices: Table<DeviceRequest>,
+    /// When the keys are to be replaced.
+    rotation_due: Mutex<Instant>,
 }
 
-impl Server {
-    pub(crate) fn new(config: Config, keys: KeyRing) -> Self {
+impl Store {
+    pub(crate) fn new(keys: KeyRing, rotation_due: Instant) -> Self {
         Self {
-            pages: Pages::new(&config.title, config.issuer.path("/theme/styles.css")),
             keys,
             requests: Table::new(),
             codes: Table::new(),
             refresh: RefreshTokens::default(),
+            devices: Table::new(),
+            rotation_due: Mutex::new(rotation_due),
+        }
+    }
+
+    pub(crate) fn rotation_due(&self) -> Instant {
+        *self.due()
+    }
+
+    /// The keys have been replaced, and will be again after `period`.
+    pub(crate) fn rotated(&self, period: Duration) {
+        *self.due() = Instant::now() + period;
+    }
+
+    fn due(&self) -> MutexGuard<'_, Instant> {
+        self.rotation_due
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Server {
+    pub(crate) fn new(config: Config, store: Arc<Store>, journal: Arc<Journal>) -> Self {
+        Self {
+            pages: Pages::new(&config.title, config.issuer.path("/theme/styles.css")),
+            connectors: Connectors::new(&config.connectors),
+            journal,
+            store,
             config,
         }
     }
@@ -85,6 +130,8 @@ pub(crate) struct AuthRequest {
     /// Empty before a connector is chosen.
     pub connector: String,
     pub challenge: Option<Challenge>,
+    /// What the connector must present to the provider the user was sent to.
+    pub verifier: Option<SecretString>,
     pub key: Arc<hmac::Key>,
     /// Who logged in, and when.
     pub login: Option<(Identity, SystemTime)>,

@@ -9,17 +9,22 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    config::Client,
+    config::{Client, Connector},
+    connector::Opened,
+    device,
     go::{
         form::{Call, unescape},
         quote::quote_all,
     },
-    grants,
-    identity::LOCAL,
-    scopes,
+    grants, scopes,
     server::Server,
 };
 use crate::oidc::OAuthError;
+
+/// The grant of a device that waits for its user (RFC 8628 section 3.4).
+pub(crate) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// The grant of a token of another issuer (RFC 8693 section 2.1).
+pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 /// Answers a request to the endpoint.
 pub(crate) async fn serve(server: &Server, call: &Call) -> Response {
@@ -50,8 +55,8 @@ async fn grant(server: &Server, call: &Call) -> Result<Response, OAuthError> {
         return Err(OAuthError::new("unsupported_grant_type", ""));
     }
     let credentials = credentials(call)?;
-    if grant_type == "urn:ietf:params:oauth:grant-type:device_code" {
-        return Err(grants::device_code(call));
+    if grant_type == DEVICE_CODE {
+        return device::redeem(server, call);
     }
     let client = authenticate(server, &credentials)?;
     let scopes: Vec<String> = call
@@ -66,14 +71,13 @@ async fn grant(server: &Server, call: &Call) -> Result<Response, OAuthError> {
         client,
         scopes,
     };
-    let tokens = match grant_type {
-        "authorization_code" => grant.authorization_code()?,
-        "password" => grant.password().await?,
-        "refresh_token" => grant.refresh_token()?,
-        "client_credentials" => grant.client_credentials()?,
-        _ => return Err(grant.token_exchange()),
-    };
-    Ok(tokens.into_response())
+    Ok(match grant_type {
+        "authorization_code" => grant.authorization_code().await?.into_response(),
+        "password" => grant.password().await?.into_response(),
+        "refresh_token" => grant.refresh_token().await?.into_response(),
+        "client_credentials" => grant.client_credentials()?.into_response(),
+        _ => grant.token_exchange().await?.into_response(),
+    })
 }
 
 struct Credentials {
@@ -177,21 +181,31 @@ impl ScopePolicy {
     }
 }
 
-/// The connector of a grant, which the client must be allowed and which must be there.
-pub(crate) fn check_connector(client: &Client, connector: &str) -> Result<(), OAuthError> {
-    if !allows(client, connector) {
+/// The connector of a grant, which the client must be allowed, which must be there, and which must serve the grant.
+pub(crate) async fn connector<'s>(
+    server: &'s Server,
+    client: &Client,
+    id: &str,
+    grant_type: &str,
+) -> Result<(&'s Connector, &'s Opened), OAuthError> {
+    if !allows(client, id) {
         return Err(OAuthError::new(
             "invalid_grant",
             "Connector not allowed for this client.",
         ));
     }
-    if connector != LOCAL {
-        return Err(OAuthError::new(
-            "invalid_request",
-            "Requested connector does not exist.",
+    let refused = |message: &str| OAuthError::new("invalid_request", message);
+    let (config, opened) = server.connectors.get(id).await.map_err(|reason| {
+        server.journal.error("failed to get connector", reason);
+        refused("Requested connector does not exist.")
+    })?;
+    if !config.serves(grant_type) {
+        server.journal.error("connector does not allow grant", id);
+        return Err(refused(
+            "Requested connector does not support this grant type.",
         ));
     }
-    Ok(())
+    Ok((config, opened))
 }
 
 /// Whether the client lets its users log in through a connector.

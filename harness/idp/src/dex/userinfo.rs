@@ -16,7 +16,7 @@ const LEEWAY: f64 = 300.0;
 
 /// A token of this server whose signature holds: its claims and their text.
 pub(crate) struct Verified {
-    claims: Map<String, Value>,
+    pub claims: Map<String, Value>,
     text: Vec<u8>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn verify(server: &Server, token: &str) -> Option<Verified> {
     if algorithm != authlab_pki::Algorithm::RS256 {
         return None;
     }
-    let text = server.keys.verify(token)?;
+    let text = server.store.keys.verify(token)?;
     let claims: Map<String, Value> = serde_json::from_slice(&text).ok()?;
     let ours = claims.get("iss").and_then(Value::as_str) == Some(server.config.issuer());
     ours.then_some(Verified { claims, text })
@@ -37,7 +37,7 @@ pub(crate) fn verify(server: &Server, token: &str) -> Option<Verified> {
 
 impl Verified {
     /// Whether the token is good at this moment.
-    fn is_current(&self) -> bool {
+    pub(crate) fn is_current(&self) -> bool {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0.0, |since| since.as_secs_f64());

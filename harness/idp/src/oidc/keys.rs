@@ -16,13 +16,14 @@ use sha2::{Digest as _, Sha256};
 pub(crate) struct KeyRing {
     pool: KeyPool,
     slot: String,
-    algorithm: Algorithm,
-    overlap: Duration,
     state: Mutex<State>,
 }
 
 struct State {
     generation: u32,
+    /// What the next key signs by.
+    algorithm: Algorithm,
+    overlap: Duration,
     current: Arc<Published>,
     retired: Vec<(Arc<Published>, SystemTime)>,
 }
@@ -76,18 +77,25 @@ impl KeyRing {
         Ok(Self {
             pool,
             slot: slot.to_owned(),
-            algorithm,
-            overlap,
             state: Mutex::new(State {
                 generation: 0,
+                algorithm,
+                overlap,
                 current,
                 retired: Vec::new(),
             }),
         })
     }
 
+    /// What the key in use signs by.
     pub(crate) fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        self.lock().current.key.algorithm()
+    }
+
+    /// From the next rotation on, keys are for another algorithm and the replaced ones stay for another time.
+    pub(crate) fn follow(&self, algorithm: Algorithm, overlap: Duration) {
+        let mut state = self.lock();
+        (state.algorithm, state.overlap) = (algorithm, overlap);
     }
 
     /// Signs with a new key from now on. Blocks when the pool has to make it.
@@ -95,13 +103,17 @@ impl KeyRing {
     /// # Errors
     /// When the pool cannot give a key; the old one stays.
     pub(crate) fn rotate(&self) -> Result<(), PkiError> {
-        let generation = self.lock().generation + 1;
-        let next = published(&self.pool, &self.slot, self.algorithm, generation)?;
+        let (generation, algorithm) = {
+            let state = self.lock();
+            (state.generation + 1, state.algorithm)
+        };
+        let next = published(&self.pool, &self.slot, algorithm, generation)?;
         let now = SystemTime::now();
         let mut state = self.lock();
         state.retired.retain(|(_, expiry)| *expiry >= now);
         let replaced = std::mem::replace(&mut state.current, next);
-        state.retired.push((replaced, now + self.overlap));
+        let expiry = now + state.overlap;
+        state.retired.push((replaced, expiry));
         state.generation = generation;
         Ok(())
     }
@@ -113,7 +125,7 @@ impl KeyRing {
     pub(crate) fn sign(&self, payload: &[u8]) -> Result<SecretString, PkiError> {
         let current = Arc::clone(&self.lock().current);
         let mut header = Map::new();
-        header.insert("alg".to_owned(), self.algorithm.name().into());
+        header.insert("alg".to_owned(), current.key.algorithm().name().into());
         header.insert("kid".to_owned(), current.kid.as_str().into());
         jws::sign(&header, payload, &current.key).map(SecretString::from)
     }

@@ -19,8 +19,17 @@ pub(crate) fn bytes<const N: usize>() -> [u8; N] {
 /// A random identifier of 25 lower-case letters and digits that begins with a letter (about 124 bits): fit for URLs
 /// and for names of Kubernetes objects.
 pub(crate) fn identifier() -> String {
+    letters::<25>()
+}
+
+/// The same in 51 characters, for who can guess all day.
+pub(crate) fn long_identifier() -> String {
+    letters::<51>()
+}
+
+fn letters<const N: usize>() -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let bytes = bytes::<25>();
+    let bytes = bytes::<N>();
     bytes
         .iter()
         .enumerate()
@@ -29,6 +38,21 @@ pub(crate) fn identifier() -> String {
             char::from(ALPHABET[usize::from(*byte) % letters])
         })
         .collect()
+}
+
+/// A code for people to type: eight consonants, `BCDF-GHJK` (RFC 8628 section 6.1).
+pub(crate) fn user_code() -> String {
+    const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+    let mut out = String::with_capacity(9);
+    // Bytes from 240 on would favour the first letters.
+    let fair = std::iter::repeat_with(|| bytes::<1>()[0]).filter(|byte| *byte < 240);
+    for (position, byte) in fair.take(8).enumerate() {
+        if position == 4 {
+            out.push('-');
+        }
+        out.push(char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
+    }
+    out
 }
 
 /// A random UUID (RFC 9562 version 4).
@@ -61,6 +85,15 @@ mod tests {
                 .all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b))
         );
         assert_ne!(first, identifier());
+    }
+
+    #[test]
+    fn user_codes_have_two_halves_without_vowels() {
+        let code = user_code();
+        assert_eq!(code.len(), 9);
+        assert_eq!(code.find('-'), Some(4));
+        assert!(!code.contains(['A', 'E', 'I', 'O', 'U', 'Y']), "{code}");
+        assert_ne!(code, user_code());
     }
 
     #[test]

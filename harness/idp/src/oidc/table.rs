@@ -38,6 +38,14 @@ impl<T: Clone> Table<T> {
         Some((record.value.clone(), SystemTime::now() > record.expiry))
     }
 
+    /// A record that fits, its name, and whether it has expired.
+    pub(crate) fn find(&self, fits: impl Fn(&T) -> bool) -> Option<(String, T, bool)> {
+        let records = self.lock();
+        let (name, record) = records.iter().find(|(_, record)| fits(&record.value))?;
+        let expired = SystemTime::now() > record.expiry;
+        Some((name.clone(), record.value.clone(), expired))
+    }
+
     /// Changes a record in place; false when there is none.
     pub(crate) fn update(&self, name: &str, change: impl FnOnce(&mut T)) -> bool {
         match self.lock().get_mut(name) {

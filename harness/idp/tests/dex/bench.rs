@@ -4,11 +4,13 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
 use authlab_idp::dex::Dex;
-use authlab_pki::{Authority, KeyPool, http};
+use authlab_pki::{Authority, Certificate, KeyPool, http};
+use regex::Regex;
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 use tokio::{
@@ -24,6 +26,10 @@ pub struct Bench {
     pub client: reqwest::Client,
     /// Ours, unless it is the real one.
     pub dex: Option<Dex>,
+    /// The issuer of a provider behind this one, which the browser opens too.
+    pub upstream: Option<String>,
+    /// What the real one has logged.
+    log: Arc<Mutex<Vec<String>>>,
     _real: Option<Child>,
     _dir: TempDir,
 }
@@ -51,7 +57,11 @@ impl Bench {
 
     /// Ours, with another configuration.
     pub async fn embedded_with(config: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::embedded_at(TcpListener::bind("127.0.0.1:0").unwrap(), config).await
+    }
+
+    /// Ours, at an address that is known before.
+    pub async fn embedded_at(listener: TcpListener, config: &str) -> Self {
         let (mut bench, config) =
             Self::prepare(&listener.local_addr().unwrap().to_string(), config, MEMORY);
         bench.dex = Some(Dex::start(listener, &config, keys()).await.unwrap());
@@ -65,10 +75,19 @@ impl Bench {
 
     /// The real one, with another configuration and storage.
     pub async fn real_with(binary: &Path, config: &str, storage: &str) -> Self {
-        let address = {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            listener.local_addr().unwrap().to_string()
-        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::real_at(listener, binary, config, storage).await
+    }
+
+    /// The real one, at the address of a socket that is closed for it.
+    pub async fn real_at(
+        listener: TcpListener,
+        binary: &Path,
+        config: &str,
+        storage: &str,
+    ) -> Self {
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
         let (mut bench, config) = Self::prepare(&address, config, storage);
         let file = bench._dir.path().join("config.yaml");
         std::fs::write(&file, config).unwrap();
@@ -91,9 +110,15 @@ impl Bench {
             if line.contains("listening on") && line.contains("server=https") {
                 break;
             }
+            bench.log.lock().unwrap().push(line);
         }
         // Its log has to go somewhere for as long as it runs.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let log = Arc::clone(&bench.log);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                log.lock().unwrap().push(line);
+            }
+        });
         // It listens a little later than it says.
         listening(&address).await;
         bench._real = Some(real);
@@ -102,8 +127,9 @@ impl Bench {
 
     fn prepare(address: &str, config: &str, storage: &str) -> (Self, String) {
         let dir = tempfile::tempdir().unwrap();
-        let authority = Authority::generate("test").unwrap();
-        let certificate = authority.server_certificate(&["127.0.0.1"]).unwrap();
+        let authority = authority();
+        let certificate = certificate();
+        std::fs::write(dir.path().join("ca.pem"), authority.certificate_pem()).unwrap();
         std::fs::write(dir.path().join("cert.pem"), &certificate.pem).unwrap();
         std::fs::write(
             dir.path().join("key.pem"),
@@ -126,6 +152,8 @@ impl Bench {
             issuer,
             client,
             dex: None,
+            upstream: None,
+            log: Arc::default(),
             _real: None,
             _dir: dir,
         };
@@ -135,6 +163,42 @@ impl Bench {
     /// The URL of an endpoint.
     pub fn url(&self, endpoint: &str) -> String {
         format!("{}{endpoint}", self.issuer)
+    }
+
+    /// The configuration with its placeholders filled in for this bench.
+    pub fn fill(&self, config: &str) -> String {
+        let address = self.issuer.trim_start_matches("https://");
+        let address = address.trim_end_matches("/dex");
+        config
+            .replace("STORAGE", MEMORY)
+            .replace("ISSUER", &self.issuer)
+            .replace("ADDRESS", address)
+            .replace("DIR", self._dir.path().to_str().unwrap())
+    }
+
+    /// The errors in the log so far, as `msg: err`.
+    pub async fn errors(&self) -> Vec<String> {
+        if let Some(dex) = &self.dex {
+            return dex.log();
+        }
+        // What the real one logs comes through a pipe: its end is known by a line that is asked for.
+        self.token(&[("grant_type", "the-last-one")]).await;
+        let complete = async {
+            while !self
+                .log
+                .lock()
+                .unwrap()
+                .iter()
+                .any(|line| line.contains("the-last-one"))
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), complete)
+            .await
+            .unwrap();
+        let log = self.log.lock().unwrap();
+        log.iter().filter_map(|line| logged_error(line)).collect()
     }
 
     /// The answer to a form sent to the token endpoint, as JSON.
@@ -155,6 +219,32 @@ impl Bench {
         assert_eq!(status, 200, "{tokens}");
         tokens
     }
+}
+
+/// The message and the reason of a line of the real one's log that has both.
+fn logged_error(line: &str) -> Option<String> {
+    static ERROR: LazyLock<Regex> = LazyLock::new(|| {
+        let value = r#"("(?:[^"\\]|\\.)*"|\S*)"#;
+        Regex::new(&format!(
+            r"level=ERROR msg={value} (?:.*?\berr={value}|connector_id={value}.*)"
+        ))
+        .unwrap()
+    });
+    let found = ERROR.captures(line)?;
+    let reason = found.get(2).or(found.get(3))?.as_str();
+    let text = |part: &str| serde_json::from_str(part).unwrap_or_else(|_| part.to_owned());
+    Some(format!("{}: {}", text(&found[1]), text(reason)))
+}
+
+/// One authority for all tests of the process.
+pub fn authority() -> &'static Authority {
+    static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::generate("test").unwrap());
+    &AUTHORITY
+}
+
+/// A certificate for this machine.
+pub fn certificate() -> Certificate {
+    authority().server_certificate(&["127.0.0.1"]).unwrap()
 }
 
 /// Waits until somebody listens at the address.
@@ -183,10 +273,10 @@ pub fn password_form(scope: &str) -> [(&str, &str); 6] {
     ]
 }
 
-const MEMORY: &str = "{type: memory}";
+pub const MEMORY: &str = "{type: memory}";
 
 /// One pool for all tests of the process: RSA keys are slow to make.
 pub fn keys() -> KeyPool {
-    static KEYS: std::sync::LazyLock<KeyPool> = std::sync::LazyLock::new(KeyPool::ephemeral);
+    static KEYS: LazyLock<KeyPool> = LazyLock::new(KeyPool::ephemeral);
     KEYS.clone()
 }

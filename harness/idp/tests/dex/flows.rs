@@ -168,20 +168,6 @@ async fn tokens_are_signed_by_the_algorithm_the_file_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_yet_says_so() {
-    let bench = Bench::embedded().await;
-    for endpoint in ["/device/code", "/token/introspect"] {
-        let response = bench.client.post(bench.url(endpoint)).send().await.unwrap();
-        assert_eq!(response.status(), 501);
-        let text = response.text().await.unwrap();
-        assert!(
-            text.contains("the embedded Dex does not have this endpoint yet"),
-            "{text}"
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn after_shutdown_nobody_answers() {
     let mut bench = Bench::embedded().await;
     bench.password("openid").await;

@@ -7,6 +7,7 @@
 
 mod bench;
 mod browser;
+mod connectors;
 mod flows;
 mod lifetimes;
 mod probes;

@@ -26,6 +26,8 @@ const HEADERS: [&str; 10] = [
 /// The record of a conversation with one server.
 pub struct Transcript {
     issuer: String,
+    /// Other addresses, and what they are called.
+    names: Vec<(String, &'static str)>,
     text: String,
 }
 
@@ -33,8 +35,18 @@ impl Transcript {
     pub fn new(issuer: &str) -> Self {
         Self {
             issuer: issuer.to_owned(),
+            names: Vec::new(),
             text: String::new(),
         }
+    }
+
+    /// Calls another address by a name.
+    pub fn call(&mut self, address: &str, name: &'static str) {
+        self.names.push((address.to_owned(), name));
+    }
+
+    pub fn so_far(&self) -> &str {
+        &self.text
     }
 
     pub fn finish(self) -> String {
@@ -78,30 +90,36 @@ impl Transcript {
     }
 
     /// The text without ports, random names and proofs.
-    fn plain(&self, text: &str) -> String {
+    pub fn plain(&self, text: &str) -> String {
         static RANDOM: LazyLock<Regex> = LazyLock::new(|| {
             Regex::new(
                 r##"(?x)
                 (?P<token> ey[A-Za-z0-9_-]+\.ey[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+ )
-                | \b[a-z][a-z2-7]{24}\b
-                | (?P<name> hmac | refresh_token | jti )(?P<mid> = | ":" )[A-Za-z0-9_-]{36,}
+                | \b[a-z][a-z2-7]{24}(?:[a-z2-7]{26})?\b
+                | (?P<name> hmac | refresh_token | jti )(?P<mid> = | ":\x20?" )[A-Za-z0-9_-]{36,}
                 | \b[0-9a-f]{40}\b
                 | (?P<left> expires_in (?: = | ": ) ) 35[0-9]{2}\b
+                | (?P<pkce> code_(?:challenge|verifier)= )[A-Za-z0-9_-]{43}
+                | (?P<user> \b[B-Z]{4}-[B-Z]{4}\b )
                 | "n":\x20"[A-Za-z0-9_-]{342}"
             "##,
             )
             .unwrap()
         });
-        let escaped: String = self.issuer.replace(':', "%3A").replace('/', "%2F");
-        let text = text
-            .replace(&self.issuer, "ISSUER")
-            .replace(&escaped, "ISSUER");
+        let mut text = text.to_owned();
+        let names = self.names.iter().map(|(address, name)| (address, *name));
+        for (address, name) in std::iter::once((&self.issuer, "ISSUER")).chain(names) {
+            let escaped = address.replace(':', "%3A").replace('/', "%2F");
+            text = text.replace(address, name).replace(&escaped, name);
+        }
         RANDOM
             .replace_all(&text, |found: &Captures| {
                 match (found.name("token"), found.name("name")) {
                     (Some(token), _) => format!("<{}>", jwt(token.as_str(), &self.issuer)),
                     (_, Some(name)) => format!("{}{}RANDOM", name.as_str(), &found["mid"]),
                     _ if found.name("left").is_some() => format!("{}NEARLY-3600", &found["left"]),
+                    _ if found.name("pkce").is_some() => format!("{}RANDOM", &found["pkce"]),
+                    _ if found.name("user").is_some() => "USER-CODE".to_owned(),
                     _ if found[0].starts_with('"') => "\"n\": \"MODULUS\"".to_owned(),
                     _ if found[0].len() == 40 => "KID".to_owned(),
                     _ => "ID".to_owned(),

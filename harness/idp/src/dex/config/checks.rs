@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 
 use super::{
-    Config, ConfigError, Cors, Issuer, Pkce, RefreshPolicy, TlsFiles, Warning, members,
+    Config, ConfigError, Connector, ConnectorKind, Cors, Issuer, Pkce, RefreshPolicy, TlsFiles,
+    Warning, connectors, members,
     raw::{Located, Raw, RawExpiry, RawOAuth2, RawSigner, RawWeb},
 };
 use crate::{
-    dex::go::{duration::Span, quote::quote},
+    dex::{
+        go::{duration::Span, quote::quote},
+        identity::LOCAL,
+    },
     oidc::pkce::Method,
 };
 use authlab_pki::Algorithm;
@@ -40,7 +44,16 @@ pub(super) fn resolve(
     validate(&raw)?;
     let mut warnings = Vec::new();
     let clients = members::clients(raw.clients, env, &mut warnings)?;
-    raw.connectors.iter().try_for_each(members::connector)?;
+    let connectors = raw.connectors.into_iter().map(connectors::check);
+    let mut connectors: Vec<Connector> = connectors.collect::<Result<_, _>>()?;
+    if raw.password_db {
+        connectors.push(Connector {
+            id: LOCAL.to_owned(),
+            name: "Email".to_owned(),
+            grant_types: Vec::new(),
+            kind: ConnectorKind::Local,
+        });
+    }
     let id_tokens = span(
         &raw.expiry.id_tokens,
         Span::hours(24),
@@ -54,7 +67,7 @@ pub(super) fn resolve(
         "",
         "auth request expiry",
     )?;
-    span(
+    let device_requests = span(
         &raw.expiry.device_requests,
         Span::minutes(5),
         "",
@@ -74,12 +87,14 @@ pub(super) fn resolve(
             "the embedded Dex shows pages of its own, not those of this folder",
         ));
     }
-    if !raw.password_db {
+    if connectors.is_empty() {
         return Err(ConfigError::new(
             "failed to initialize server: server: no connectors specified",
             None,
         )
-        .with_hint(Some("set enablePasswordDB: true".to_owned())));
+        .with_hint(Some(
+            "set enablePasswordDB: true, or add a connector".to_owned(),
+        )));
     }
     Ok(Config {
         issuer,
@@ -98,6 +113,7 @@ pub(super) fn resolve(
         rotate_every,
         id_tokens: id_tokens.or(Span::hours(24)),
         auth_requests: auth_requests.or(Span::hours(24)),
+        device_requests: device_requests.or(Span::minutes(5)),
         refresh,
         grant_types,
         response_types,
@@ -106,6 +122,7 @@ pub(super) fn resolve(
         password_connector: raw.oauth2.password_connector,
         pkce,
         clients,
+        connectors,
         users: members::users(raw.users, &mut warnings),
         warnings,
     })

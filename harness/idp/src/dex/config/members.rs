@@ -1,13 +1,10 @@
-//! Who stands in the file: clients, users, connectors.
+//! Who stands in the file: clients and users.
 
 use std::collections::HashMap;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{
-    Client, ConfigError, Place, User, Warning,
-    raw::{RawClient, RawConnector},
-};
+use super::{Client, ConfigError, Place, User, Warning, raw::RawClient};
 use crate::dex::go::quote::quote;
 
 /// Grants a connector can be restricted to.
@@ -106,33 +103,4 @@ pub(super) fn users(raw: Vec<(User, Place)>, warnings: &mut Vec<Warning>) -> Has
         }
     }
     users
-}
-
-/// Refuses a connector: in Dex's words when it is incomplete, else because there is none here yet.
-pub(super) fn connector(connector: &RawConnector) -> Result<(), ConfigError> {
-    let kind = &connector.kind;
-    if connector.id.is_empty() || connector.name.is_empty() {
-        return Err(
-            kind.refuse("invalid config: ID, Type and Name fields are required for a connector")
-        );
-    }
-    if let Some(unknown) = connector
-        .grant_types
-        .iter()
-        .find(|grant| !CONNECTOR_GRANTS.contains(&grant.as_str()))
-    {
-        return Err(kind.refuse(format!(
-            "invalid config: unknown grant type {} for connector {}",
-            quote(unknown),
-            quote(&connector.id)
-        )));
-    }
-    let hint = "run this lab on a backend with the real Dex, or remove the connector";
-    Err(kind
-        .refuse(format!(
-            "connector {}: the embedded Dex has no connectors of type {} yet",
-            quote(&connector.id),
-            quote(&kind.text)
-        ))
-        .with_hint(Some(hint.to_owned())))
 }

@@ -5,6 +5,7 @@
 
 mod bcrypt_hash;
 mod checks;
+mod connectors;
 mod members;
 mod raw;
 mod reader;
@@ -24,6 +25,7 @@ use super::go::duration::Span;
 use crate::oidc::pkce::Method;
 
 pub(crate) use bcrypt_hash::cost as bcrypt_cost;
+pub(crate) use connectors::{Connector, ConnectorKind, NewGroup, Upstream};
 
 /// A place in the text, both numbers from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,6 +125,7 @@ pub struct Config {
     pub(crate) rotate_every: Span,
     pub(crate) id_tokens: Span,
     pub(crate) auth_requests: Span,
+    pub(crate) device_requests: Span,
     pub(crate) refresh: RefreshPolicy,
     /// None where the file names only grants that Dex does not have.
     pub(crate) grant_types: Option<Vec<String>>,
@@ -132,6 +135,8 @@ pub struct Config {
     pub(crate) password_connector: String,
     pub(crate) pkce: Pkce,
     pub(crate) clients: HashMap<String, Client>,
+    /// In the order of the file; that of the list of users comes last.
+    pub(crate) connectors: Vec<Connector>,
     /// By e-mail address in lower case.
     pub(crate) users: HashMap<String, User>,
     warnings: Vec<Warning>,

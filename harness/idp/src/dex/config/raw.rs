@@ -4,6 +4,7 @@ use secrecy::SecretString;
 
 use super::{
     ConfigError, Place, User, Warning, bcrypt_hash,
+    connectors::ConnectorKind,
     reader::{At, Field, Reader},
     sections::{self, located},
     tree::{self, Node},
@@ -103,6 +104,8 @@ pub(super) struct RawConnector {
     pub id: String,
     pub name: String,
     pub grant_types: Vec<String>,
+    /// None for a type that is not here.
+    pub config: Option<ConnectorKind>,
 }
 
 pub(super) struct RawClient {
@@ -164,7 +167,8 @@ impl Raw {
                 "signer" => raw.signer = sections::signer(reader, &field)?,
                 "connectors" => {
                     for (node, at) in reader.items(&field, "[]main.Connector") {
-                        raw.connectors.push(sections::connector(reader, node, &at)?);
+                        raw.connectors
+                            .push(sections::connector(reader, node, &at, env)?);
                     }
                 }
                 "staticClients" => {

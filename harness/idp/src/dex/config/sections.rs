@@ -1,7 +1,7 @@
 //! Parts of the file, each by the names and types Dex's structures give them.
 
 use super::{
-    ConfigError,
+    ConfigError, connectors,
     raw::{Located, RawConnector, RawGrpc, RawOAuth2, RawSigner, RawWeb},
     reader::{At, Field, Reader},
     tree::{self, Kind, Node},
@@ -360,6 +360,7 @@ pub(super) fn connector(
     reader: &mut Reader,
     node: &Node,
     at: &At,
+    env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<RawConnector, ConfigError> {
     const TYPE: &str = concat!(
         r#"struct { Type string "json:\"type\""; Name string "json:\"name\""; ID string "json:\"id\""; "#,
@@ -383,11 +384,12 @@ pub(super) fn connector(
         }
         (connector, config)
     });
-    let (connector, config) = decoded.map_err(|error| error.after("parse connector: "))?;
+    let (mut connector, config) = decoded.map_err(|error| error.after("parse connector: "))?;
     if !CONNECTORS.contains(&connector.kind.text.as_str()) {
         let reason = format!("unknown connector type {}", quote(&connector.kind.text));
         return Err(connector.kind.refuse(reason));
     }
     config.iter().try_for_each(expandable)?;
+    connector.config = connectors::kind(reader, &connector.kind, config.as_ref(), env)?;
     Ok(connector)
 }

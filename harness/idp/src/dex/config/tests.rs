@@ -107,6 +107,26 @@ fn values_may_come_from_the_environment() {
 }
 
 #[test]
+fn connectors_take_variables_in_their_own_configuration_only() {
+    let config = read(
+        "connectors: [{type: oidc, id: $KNOWN, name: b, config: {issuer: 'a$KNOWN-${KNOWN}x$', rootCAs: ['${UNKNOWN}a$/']}}]",
+    )
+    .unwrap();
+    let [upstream, local] = config.connectors.as_slice() else {
+        panic!("the list of users comes last")
+    };
+    assert_eq!(
+        (upstream.id.as_str(), local.id.as_str()),
+        ("$KNOWN", "local")
+    );
+    let super::ConnectorKind::Oidc(upstream) = &upstream.kind else {
+        panic!("another provider")
+    };
+    assert_eq!(upstream.issuer, "afrom-env-from-envx$");
+    assert_eq!(upstream.root_cas, ["a$/"]);
+}
+
+#[test]
 fn no_secret_is_printed() {
     let config = read("staticClients: [{id: a, name: a, secret: canary}]\nstaticPasswords: [{email: a, hash: $2a$10$2b2cU8CPhOTaGrs1HRQuAueS7JTT5ZHsHSzYiFPm1leZck7Mc8T4W}]").unwrap();
     let shown = format!("{config:?}");

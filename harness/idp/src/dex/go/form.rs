@@ -51,6 +51,15 @@ impl Values {
             .map_or("", String::as_str)
     }
 
+    /// Whether the name is there, with a value or without.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Writes `a=b&c=d`, sorted by name.
     pub(crate) fn encode(&self) -> String {
         let pairs = self.0.iter().flat_map(|(name, values)| {
