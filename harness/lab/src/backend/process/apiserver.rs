@@ -7,7 +7,9 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::admin::Admin;
-use super::{HOST_USER, LabError, READY, Site, admin, klog, release, taken_port, write};
+use super::{
+    GRACE, HOST_USER, LabError, READY, Site, admin, controllers, klog, release, taken_port, write,
+};
 use crate::backend::API_SERVER;
 use crate::exec::{Child, Program};
 use crate::plan::Authentication;
@@ -34,6 +36,7 @@ pub(super) struct ApiServer {
     pub(super) config: PathBuf,
     audit_log: PathBuf,
     pub(super) admin: Admin,
+    controllers: Program,
 }
 
 impl ApiServer {
@@ -93,11 +96,47 @@ impl ApiServer {
             config: site.folder.join("authentication").join("config.yaml"),
             audit_log,
             admin: admin(site, port)?,
+            controllers: controllers::prepare(site, tools)?,
         })
     }
 
-    /// Starts it with the given authentication (placeholders filled).
-    pub(super) async fn launch(&self, wanted: &Authentication) -> Result<Child, LabError> {
+    /// Starts it with the given authentication (placeholders filled), its controllers as soon as
+    /// it answers, and waits until both are ready.
+    ///
+    /// The controllers are started with every API server: those of an earlier one would find it
+    /// again only seconds later, their pauses having grown while it was gone.
+    pub(super) async fn start(&self, wanted: &Authentication) -> Result<ControlPlane, Unready> {
+        let server = match self.launch(wanted).await {
+            Ok(server) => server,
+            Err(why) => return Err(Unready { plane: None, why }),
+        };
+        let mut controllers = None;
+        let ready = async {
+            self.answers().await?;
+            let started = controllers.insert(self.controllers.start().await?);
+            tokio::try_join!(
+                self.is_ready(&server, wanted),
+                controllers::done(&self.admin, started),
+            )
+        };
+        let ready = tokio::select! {
+            ready = ready => ready.map(drop),
+            how = server.ended() => Err(self.refusal(&server, &how)),
+        };
+        let plane = ControlPlane {
+            server,
+            controllers,
+        };
+        match ready {
+            Ok(()) => Ok(plane),
+            Err(why) => Err(Unready {
+                plane: Some(plane),
+                why,
+            }),
+        }
+    }
+
+    async fn launch(&self, wanted: &Authentication) -> Result<Child, LabError> {
         let mut program = self.program.clone();
         if let Some(config) = &wanted.config {
             write(self.config.clone(), config.text.as_bytes())?;
@@ -111,18 +150,6 @@ impl ApiServer {
             program.args.extend(flags);
         }
         program.start().await
-    }
-
-    /// Carries on with `work` as long as the server lives; else says why it ended.
-    pub(super) async fn unless_ended<T>(
-        &self,
-        server: &Child,
-        work: impl Future<Output = Result<T, LabError>>,
-    ) -> Result<T, LabError> {
-        tokio::select! {
-            done = work => done,
-            how = server.ended() => Err(self.refusal(server, &how)),
-        }
     }
 
     fn refusal(&self, server: &Child, how: &str) -> LabError {
@@ -141,7 +168,7 @@ impl ApiServer {
     }
 
     /// Waits until something answers on its port, ready or not.
-    pub(super) async fn answers(&self) -> Result<(), LabError> {
+    async fn answers(&self) -> Result<(), LabError> {
         let answers = until("the API server answers", READY, || async {
             match self.admin.answers().await {
                 Ok(()) => Look::Ready(()),
@@ -152,11 +179,7 @@ impl ApiServer {
     }
 
     /// Waits until it is ready and has made its first attempt at every issuer.
-    pub(super) async fn is_ready(
-        &self,
-        server: &Child,
-        wanted: &Authentication,
-    ) -> Result<(), LabError> {
+    async fn is_ready(&self, server: &Child, wanted: &Authentication) -> Result<(), LabError> {
         until("the API server is ready", READY, || async {
             match self.admin.get("/readyz").await {
                 Ok(_) => Look::Ready(()),
@@ -210,6 +233,45 @@ impl ApiServer {
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect())
+    }
+}
+
+/// A running API server and its controllers.
+#[derive(Debug)]
+pub(super) struct ControlPlane {
+    pub(super) server: Child,
+    /// Absent when the server never answered.
+    controllers: Option<Child>,
+}
+
+/// A control plane that did not become ready.
+#[derive(Debug)]
+pub(super) struct Unready {
+    /// What there is of it, dead or alive, when it could be started at all.
+    pub(super) plane: Option<ControlPlane>,
+    pub(super) why: LabError,
+}
+
+impl ControlPlane {
+    /// Ends when one of the two has ended.
+    pub(super) async fn died(&self) -> LabError {
+        tokio::select! {
+            error = self.server.died() => error,
+            error = async {
+                match &self.controllers {
+                    Some(controllers) => controllers.died().await,
+                    None => std::future::pending().await,
+                }
+            } => error,
+        }
+    }
+
+    /// Ends both. Controllers first: they would only log the server's absence.
+    pub(super) async fn stop(&self) {
+        if let Some(controllers) = &self.controllers {
+            controllers.stop(GRACE).await;
+        }
+        self.server.stop(GRACE).await;
     }
 }
 

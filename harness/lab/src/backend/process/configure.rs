@@ -7,7 +7,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::{GRACE, LabError, Processes, klog, write};
+use super::apiserver::{ControlPlane, Unready};
+use super::{LabError, Processes, klog, write};
 use crate::control::{By, Configure, Response};
 use crate::exec::Child;
 use crate::plan::{Authentication, Text};
@@ -24,13 +25,6 @@ const TOKENS_CACHED: Duration = Duration::from_secs(10);
 /// How often a start finds its own port taken before that counts as a failure: between two starts
 /// anybody may get it for a moment.
 const STARTS: usize = 5;
-
-/// A start that did not come to be ready.
-struct Unready {
-    /// The server, dead or alive, when it could be started at all.
-    server: Option<Child>,
-    why: LabError,
-}
 
 impl Processes {
     pub(super) async fn change(&self, wanted: &Configure) -> Result<Response, LabError> {
@@ -55,17 +49,17 @@ impl Processes {
         if old.text == new.text {
             return Ok(Response::InForce);
         }
-        let server = self.serving.borrow().clone();
-        let server = server.ok_or_else(|| LabError::Api {
+        let plane = self.serving.borrow().clone();
+        let plane = plane.ok_or_else(|| LabError::Api {
             what: "another authentication".to_owned(),
             why: "the API server does not run".to_owned(),
         })?;
         let changed = Instant::now();
-        let mark = server.log().mark();
+        let mark = plane.server.log().mark();
         write(self.api.config.clone(), new.text.as_bytes())?;
         let outcome = tokio::select! {
-            outcome = self.outcome(&server, mark, &new.text) => outcome?,
-            error = server.died() => return Err(error),
+            outcome = self.outcome(&plane.server, mark, &new.text) => outcome?,
+            error = plane.died() => return Err(error),
         };
         match outcome {
             klog::Reload::Done => {
@@ -125,22 +119,22 @@ impl Processes {
         new: &Authentication,
     ) -> Result<Response, LabError> {
         // Its end is not a death from here on.
-        if let Some(server) = self.serving.send_replace(None) {
-            server.stop(GRACE).await;
+        if let Some(plane) = self.serving.send_replace(None) {
+            plane.stop().await;
         }
         let refusal = match self.replacement(new).await {
-            Ok(server) => {
-                self.serving.send_replace(Some(server.into()));
+            Ok(plane) => {
+                self.serving.send_replace(Some(plane.into()));
                 return Ok(Response::InForce);
             }
             Err(unready) => unready.why,
         };
-        let (server, back) = match self.replacement(old).await {
-            Ok(server) => (Some(server), Ok(())),
-            Err(unready) => (unready.server, Err(unready.why)),
+        let (plane, back) = match self.replacement(old).await {
+            Ok(plane) => (Some(plane), Ok(())),
+            Err(unready) => (unready.plane, Err(unready.why)),
         };
         // Also when it is dead: then the lab hears of it.
-        self.serving.send_replace(server.map(Arc::new));
+        self.serving.send_replace(plane.map(Arc::new));
         back?;
         match refusal {
             LabError::Refused { message, .. } => Ok(Response::Refused { message }),
@@ -148,21 +142,18 @@ impl Processes {
         }
     }
 
-    async fn replacement(&self, wanted: &Authentication) -> Result<Child, Unready> {
-        let mut round = 1;
-        loop {
-            let started = self.api.launch(wanted).await;
-            let server = started.map_err(|why| Unready { server: None, why })?;
-            let ready = self.api.is_ready(&server, wanted);
-            match self.api.unless_ended(&server, ready).await {
-                Ok(()) => return Ok(server),
-                Err(LabError::AddressInUse { .. }) if round < STARTS => round += 1,
-                Err(why) => {
-                    let server = Some(server);
-                    return Err(Unready { server, why });
-                }
+    /// The control plane with the given authentication, on the port that it had.
+    async fn replacement(&self, wanted: &Authentication) -> Result<ControlPlane, Unready> {
+        for _ in 1..STARTS {
+            match self.api.start(wanted).await {
+                Err(Unready {
+                    why: LabError::AddressInUse { .. },
+                    ..
+                }) => {}
+                done => return done,
             }
         }
+        self.api.start(wanted).await
     }
 }
 

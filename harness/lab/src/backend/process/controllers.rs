@@ -21,8 +21,8 @@ const CONTROLLERS: [&str; 4] = [
     "serviceaccount-controller",
 ];
 
-/// Starts the controllers.
-pub(super) async fn start(site: &Site, tools: &Tools) -> Result<Child, LabError> {
+/// Writes what they need; they can then be started again and again.
+pub(super) fn prepare(site: &Site, tools: &Tools) -> Result<Program, LabError> {
     let certificate = site.authority.client_certificate(
         "system:kube-controller-manager",
         &["system:masters".to_owned()],
@@ -45,7 +45,7 @@ pub(super) async fn start(site: &Site, tools: &Tools) -> Result<Child, LabError>
         text.expose_secret().as_bytes(),
     )?;
     let root_ca = write(site.folder.join(NAME).join("ca.pem"), ca.as_bytes())?;
-    Program {
+    Ok(Program {
         name: NAME.to_owned(),
         path: tools.path(NAME)?.to_owned(),
         args: [
@@ -61,9 +61,7 @@ pub(super) async fn start(site: &Site, tools: &Tools) -> Result<Child, LabError>
         .map(Into::into)
         .into(),
         folder: site.folder.clone(),
-    }
-    .start()
-    .await
+    })
 }
 
 /// Waits until they have done what a new cluster needs: aggregated roles have rules, the default

@@ -13,12 +13,13 @@ mod klog;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
 
 use self::admin::Admin;
-use self::apiserver::ApiServer;
+use self::apiserver::{ApiServer, ControlPlane};
 use super::{LabError, Running, Site, Task};
 use crate::checkout::Checkout;
 use crate::control::{Configure, Response};
@@ -41,9 +42,9 @@ struct Processes {
     api: ApiServer,
     /// What is in force, placeholders filled; held while it changes.
     current: Mutex<Authentication>,
-    /// The API server that should live; `None` while it is replaced on purpose.
-    serving: watch::Sender<Option<std::sync::Arc<Child>>>,
-    /// Components that live as long as the lab, in the order in which they are ended.
+    /// What should live; `None` while it is replaced on purpose.
+    serving: watch::Sender<Option<Arc<ControlPlane>>>,
+    /// Components that live as long as the lab: every Dex, then etcd.
     others: Vec<Child>,
 }
 
@@ -61,28 +62,18 @@ pub async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> {
     let mut others = dex::start_all(&mut site, &tools).await?;
     let api = ApiServer::prepare(&mut site, &tools, &endpoint)?;
     let wanted = site.authentication(&site.plan.authentication)?;
-    let server = api.launch(&wanted).await?;
     others.push(etcd);
-    let cluster = api.unless_ended(&server, async {
-        api.answers().await?;
-        let controllers = controllers::start(&site, &tools).await?;
-        tokio::try_join!(
-            api.is_ready(&server, &wanted),
-            controllers::done(&api.admin, &controllers),
-        )?;
-        Ok((controllers, api.admin.version().await?))
-    });
-    let (controllers, version) = tokio::select! {
-        cluster = cluster => cluster?,
+    let plane = tokio::select! {
+        plane = api.start(&wanted) => plane.map_err(|unready| unready.why)?,
         error = first_death(&others) => return Err(error),
     };
-    others.insert(0, controllers);
+    let version = api.admin.version().await?;
     Ok(Box::new(Processes {
         site,
         version,
         api,
         current: Mutex::new(wanted),
-        serving: watch::channel(Some(server.into())).0,
+        serving: watch::channel(Some(plane.into())).0,
         others,
     }))
 }
@@ -151,15 +142,15 @@ impl Processes {
     async fn death(&self) -> LabError {
         let mut serving = self.serving.subscribe();
         loop {
-            let api = serving.borrow_and_update().clone();
-            let server = async {
-                match &api {
-                    Some(child) => child.died().await,
+            let plane = serving.borrow_and_update().clone();
+            let plane = async {
+                match &plane {
+                    Some(plane) => plane.died().await,
                     None => std::future::pending().await,
                 }
             };
             tokio::select! {
-                error = server => return error,
+                error = plane => return error,
                 error = first_death(&self.others) => return error,
                 changed = serving.changed() => if changed.is_err() {
                     std::future::pending::<()>().await;
@@ -222,16 +213,10 @@ impl Running for Processes {
 
     fn stop(self: Box<Self>) -> Task<'static, ()> {
         Box::pin(async move {
-            // Controllers first: they would log the API server's absence. etcd last.
-            let server = self.serving.send_replace(None);
-            let mut others = self.others.into_iter();
-            if let Some(controllers) = others.next() {
-                controllers.stop(GRACE).await;
+            if let Some(plane) = self.serving.send_replace(None) {
+                plane.stop().await;
             }
-            if let Some(server) = server {
-                server.stop(GRACE).await;
-            }
-            for child in others {
+            for child in self.others {
                 child.stop(GRACE).await;
             }
         })
