@@ -48,6 +48,7 @@ pub enum Command {
     #[command(after_help = "Examples:\n  cargo xtask down\n  cargo xtask down dex-process")]
     Down(DownArgs),
     /// Show the labs that run.
+    #[command(after_help = "Examples:\n  cargo xtask status\n  cargo xtask status --json")]
     Status(StatusArgs),
     /// Print shell settings (KUBECONFIG, issuers) for a running lab.
     #[command(after_help = "Example:\n  eval \"$(cargo xtask env dex)\"")]
@@ -67,12 +68,14 @@ pub enum Command {
     #[command(after_help = "Example:\n  cargo xtask bench --process --write")]
     Bench(BenchArgs),
     /// Run all tests: unit, integration, and every scenario on the embedded backend.
+    #[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test dex::")]
     Test(TestArgs),
     /// Check the house rules that the compiler does not know.
+    #[command(after_help = "Example:\n  cargo xtask tidy")]
     Tidy,
     /// Print a completion script for a shell.
     #[command(
-        after_help = "Examples (the scripts complete the word `xtask`):\n  alias xtask='cargo xtask'\n  \
+        after_help = "Examples, for the word `xtask`:\n  alias xtask='cargo xtask'\n  \
                             source <(cargo xtask completions bash)\n  \
                             cargo xtask completions fish | source"
     )]

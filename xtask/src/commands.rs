@@ -61,12 +61,10 @@ pub async fn prepare_tools(kind: BackendKind) -> miette::Result<()> {
 }
 
 /// Removes what dead labs left, and says so.
-pub fn reap(checkout: &Checkout) -> Vec<String> {
-    let reaped = lifecycle::reap(checkout);
-    for gone in &reaped {
+pub async fn reap(checkout: &Checkout) {
+    for gone in lifecycle::reap(checkout).await {
         terminal::note(&format!("removed what a dead {gone} had left"));
     }
-    reaped
 }
 
 /// Says what components take in their files and a person may not have meant.
@@ -115,7 +113,12 @@ pub fn write(file: &Path, text: &str) -> miette::Result<()> {
 
 /// Prints a completion script.
 pub fn completions(shell: clap_complete::Shell) -> Ended {
-    let mut command = crate::cli::Cli::command();
+    let driver = crate::cli::Cli::command();
+    // Some scripts would offer hidden commands.
+    let shown = driver.get_subcommands().filter(|one| !one.is_hide_set());
+    let mut command = clap::Command::new("xtask")
+        .subcommands(shown.cloned())
+        .args(driver.get_arguments().cloned());
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, "xtask", &mut script);
     terminal::print(String::from_utf8_lossy(&script));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::process;
-use crate::state::lock_file;
+use crate::state::{STATE_FILE, State, lock_file};
 use crate::wait::{Look, WaitError, until};
 
 /// Held by a lab's owner as long as the lab lives; free means that the lab is stale.
@@ -149,24 +149,37 @@ pub async fn until_free(path: &Path, bound: Duration) -> Result<(), WaitError> {
 }
 
 /// Removes what a dead lab left: processes that carry its label, then the folder. `false` when the
-/// lab lives, or somebody else is at it.
+/// lab lives or starts, or somebody else is at it.
 ///
 /// # Errors
-/// As the file system says.
-pub fn reap(path: &Path) -> io::Result<bool> {
+/// As the file system says, and when a dead host does not let go of the lock.
+pub async fn reap(path: &Path) -> io::Result<bool> {
     let lock = match lock_file(&path.join(HOST_LOCK)) {
         Ok(lock) => lock,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
     };
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(false),
-        Err(TryLockError::Error(error)) => return Err(error),
+    let what = format!("the lock of the dead lab in {}", path.display());
+    let taken = until(&what, LOOKED_AT, || {
+        std::future::ready(match lock.try_lock() {
+            Ok(()) => Look::Ready(true),
+            // A killed process holds its files a little longer than it can be seen to live.
+            Err(TryLockError::WouldBlock) if is_dead(path) => Look::NotYet("it is held".to_owned()),
+            Err(TryLockError::WouldBlock) => Look::Ready(false),
+            Err(TryLockError::Error(error)) => Look::Failed(error.to_string()),
+        })
+    });
+    if !taken.await.map_err(io::Error::other)? || !is_lock_of(&lock, path)? {
+        return Ok(false);
     }
     process::kill_labelled(LABEL, path);
     remove(path)?;
     Ok(true)
+}
+
+/// Whether the lab has run, and its host does no more.
+fn is_dead(path: &Path) -> bool {
+    State::read(&path.join(STATE_FILE)).is_ok_and(|state| !process::alive(state.host))
 }
 
 fn attempt(path: &Path) -> io::Result<Attempt> {

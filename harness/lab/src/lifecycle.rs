@@ -96,10 +96,10 @@ pub fn list(checkout: &Checkout) -> Vec<Entry> {
 
 /// Removes what dead hosts left: processes that carry the lab's label, then the folder. Returns
 /// the ids of the labs that were reaped.
-pub fn reap(checkout: &Checkout) -> Vec<String> {
+pub async fn reap(checkout: &Checkout) -> Vec<String> {
     let mut reaped = Vec::new();
     for (id, folder) in folders(checkout) {
-        match folder::reap(&folder) {
+        match folder::reap(&folder).await {
             Ok(true) => reaped.push(id),
             Ok(false) => {}
             Err(error) => tracing::warn!(%id, %error, "a stale lab's folder stays behind"),
@@ -179,7 +179,7 @@ async fn start(
         () = stop.cancelled() => {
             child.end().await;
             // A host that was not yet listening for signals has cleared nothing away.
-            remove(&path);
+            remove(&path).await;
             return Err(UpError::Interrupted);
         }
     };
@@ -189,14 +189,14 @@ async fn start(
         Ok(Outcome::Failed(told)) => Err(told.into()),
         Err(how) => {
             let log = child.log();
-            remove(&path);
+            remove(&path).await;
             Err(UpError::Gone { how, log })
         }
     }
 }
 
-fn remove(folder: &Path) {
-    if let Err(error) = folder::reap(folder) {
+async fn remove(folder: &Path) {
+    if let Err(error) = folder::reap(folder).await {
         tracing::warn!(folder = %folder.display(), %error, "a lab's folder stays behind");
     }
 }
@@ -217,7 +217,19 @@ pub async fn down(entry: &Entry) -> Result<(), LabError> {
         process::kill_labelled(LABEL, &entry.folder);
         folder::until_free(&entry.folder, DOWN_BOUND).await?;
     }
-    remove(&entry.folder);
+    remove(&entry.folder).await;
+    if let (Some(state), true) = (&entry.state, entry.background) {
+        // The folder goes a moment before the host itself.
+        let what = format!("the end of the host of {}", entry.id);
+        until(&what, DOWN_BOUND, || {
+            std::future::ready(if process::alive(state.host) {
+                Look::NotYet("it still runs".to_owned())
+            } else {
+                Look::Ready(())
+            })
+        })
+        .await?;
+    }
     Ok(())
 }
 

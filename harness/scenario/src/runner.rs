@@ -1,7 +1,7 @@
 //! Runs one scenario on one running lab, by its state file and control socket alone.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use authlab_lab::control::Request;
 use authlab_lab::render;
@@ -9,6 +9,7 @@ use authlab_lab::source::Source;
 use authlab_lab::state::State;
 use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
@@ -19,6 +20,9 @@ use crate::objects::namespace;
 use crate::report::{Outcome, Place, ScenarioReport, StepReport};
 use crate::verbs::Step;
 use crate::{check, lock, observe};
+
+/// How long an interrupted scenario may take to clear up.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What happens while scenarios run, for a live view.
 #[derive(Debug)]
@@ -113,7 +117,13 @@ async fn on_lab(
     };
     let mut context = Context::new(scenario.root(), &state, namespace::name(scenario.path()))?;
     let result = steps(scenario, &mut context, led, sink, cancel, report).await;
-    let cleared = clear(scenario, &mut context).await;
+    let clearing = clear(scenario, &mut context);
+    let cleared = if report.interrupted {
+        // The host may still be at what was given up; whoever interrupts does not wait for that.
+        timeout(PATIENCE, clearing).await.unwrap_or(Ok(()))
+    } else {
+        clearing.await
+    };
     drop(hold);
     result?;
     cleared.map_err(|fault| Fault::Other(format!("after the last step: {fault}")))

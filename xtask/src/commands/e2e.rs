@@ -112,7 +112,7 @@ async fn suite_on(
         ready = prepare_tools(options.backend) => ready?,
         () = cancel.cancelled() => {}
     }
-    reap(checkout);
+    reap(checkout).await;
     if quiet {
         let silent = |_: &Event<'_>| {};
         return Ok(suite::all(checkout, cases, options, &silent, cancel).await);

@@ -22,12 +22,12 @@ pub fn up(args: &UpArgs) -> Ended {
         let kind = BackendKind::from(args.backend);
         let plan = Plan::load(checkout.root(), &args.lab)?;
         let id = format!("{}-{}", args.lab, kind.name());
-        reap(&checkout);
+        reap(&checkout).await;
         tokio::select! {
             ready = prepare_tools(kind) => ready?,
             () = cancel.cancelled() => return Ok(interrupted()),
         }
-        let bar = terminal::under_way(&format!("starting the lab {id}"));
+        let bar = terminal::under_way(&format!("bringing up the lab {id}"));
         let started = lifecycle::up(&checkout, kind, &plan, &id, &cancel).await;
         bar.finish_and_clear();
         match started {
@@ -67,7 +67,7 @@ fn describe(state: &State) {
 pub fn down(args: &DownArgs) -> Ended {
     interruptible(async |cancel| {
         let checkout = Checkout::here();
-        let reaped = lifecycle::reap(&checkout);
+        let reaped = lifecycle::reap(&checkout).await;
         for id in &reaped {
             terminal::line(format_args!("{id}  removed (its host had died)"));
         }
@@ -211,7 +211,9 @@ fn find<'a>(entries: &'a [Entry], wanted: Option<&str>) -> miette::Result<&'a En
             "no lab `{wanted}` runs"
         )),
         ([], None) => Err(miette!(
-            help = "cargo xtask status",
+            help = format!(
+                "`cargo xtask up {wanted}` starts it, `cargo xtask status` shows what runs"
+            ),
             "no lab `{wanted}` runs"
         )),
         (many, _) => Err(miette!(

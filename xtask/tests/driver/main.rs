@@ -1,0 +1,13 @@
+//! The driver as a person uses it, and as an enemy would: in roots of their own, as a program.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod commands;
+mod interrupted;
+mod killed;
+mod labs;
+mod mistakes;
+mod places;
+mod root;
+mod runs;
+mod talk;
