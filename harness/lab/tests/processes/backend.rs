@@ -90,6 +90,7 @@ async fn configure() {
     for (what, authentication, by) in [
         ("changed file", file("forge-and-stranger"), By::Auto),
         ("wrong file", file("invalid-url"), By::Auto),
+        ("wrong file again", file("invalid-url"), By::Auto),
         ("wrong file by restart", file("invalid-url"), By::Restart),
         ("same file", file("forge-and-stranger"), By::Auto),
         ("file and flags", both, By::Auto),

@@ -26,29 +26,63 @@ const TOKENS_CACHED: Duration = Duration::from_secs(10);
 /// anybody may get it for a moment.
 const STARTS: usize = 5;
 
+/// The authentication in force, placeholders filled.
+#[derive(Debug)]
+pub(super) struct Current {
+    authentication: Authentication,
+    /// The file that the API server refused last, and its words. It reads the same file only
+    /// once: put there again, it would be met by silence.
+    refused: Option<(Text, String)>,
+}
+
+impl Current {
+    pub(super) fn new(authentication: Authentication) -> Self {
+        Self {
+            authentication,
+            refused: None,
+        }
+    }
+}
+
 impl Processes {
     pub(super) async fn change(&self, wanted: &Configure) -> Result<Response, LabError> {
         let next = self.site.authentication(&wanted.authentication)?;
         let mut current = self.current.lock().await;
-        let files = match (&current.config, &next.config) {
-            (Some(old), Some(new)) if current.flags == next.flags => Some((old, new)),
+        let there = &current.authentication;
+        let files = match (&there.config, &next.config) {
+            (Some(old), Some(new)) if there.flags == next.flags => Some((old, new)),
             _ => None,
         };
-        let response = match (wanted.by, files) {
-            (By::Auto, Some((old, new))) => self.reload(old, new).await?,
-            _ => self.restart(&current, &next).await?,
+        let (response, refused) = match (wanted.by, files) {
+            (By::Auto, Some((old, new))) if old.text == new.text => return Ok(Response::InForce),
+            (By::Auto, Some((old, new))) => {
+                if let Some((text, message)) = &current.refused
+                    && text.text == new.text
+                {
+                    let message = message.clone();
+                    return Ok(Response::Refused { message });
+                }
+                match self.reload(old, new).await? {
+                    klog::Reload::Done => (Response::InForce, None),
+                    klog::Reload::Refused(message) => {
+                        let refused = Some((new.clone(), message.clone()));
+                        (Response::Refused { message }, refused)
+                    }
+                    klog::Reload::Unreachable(message) => (Response::Refused { message }, None),
+                }
+            }
+            // Whatever comes of it, the API server reads its file anew.
+            _ => (self.restart(there, &next).await?, None),
         };
+        current.refused = refused;
         if matches!(response, Response::InForce) {
-            *current = next;
+            current.authentication = next;
         }
         Ok(response)
     }
 
     /// Replaces the file under the running API server.
-    async fn reload(&self, old: &Text, new: &Text) -> Result<Response, LabError> {
-        if old.text == new.text {
-            return Ok(Response::InForce);
-        }
+    async fn reload(&self, old: &Text, new: &Text) -> Result<klog::Reload, LabError> {
         let plane = self.serving.borrow().clone();
         let plane = plane.ok_or_else(|| LabError::Api {
             what: "another authentication".to_owned(),
@@ -62,20 +96,17 @@ impl Processes {
             error = plane.died() => return Err(error),
         };
         match outcome {
-            klog::Reload::Done => {
-                // No issuer, no wait: only then may tokens that it has seen still be good.
-                tokio::time::sleep_until(changed + TOKENS_CACHED).await;
-                Ok(Response::InForce)
-            }
+            // No issuer, no wait: only then may tokens that it has seen still be good.
+            klog::Reload::Done => tokio::time::sleep_until(changed + TOKENS_CACHED).await,
             // A wrong file stays where it is: the API server has done with it, and to put the old
             // one back would only make it busy.
-            klog::Reload::Refused(message) => Ok(Response::Refused { message }),
+            klog::Reload::Refused(_) => {}
             // This one it would try again, and perhaps take, a minute later.
-            klog::Reload::Unreachable(message) => {
+            klog::Reload::Unreachable(_) => {
                 write(self.api.config.clone(), old.text.as_bytes())?;
-                Ok(Response::Refused { message })
             }
         }
+        Ok(outcome)
     }
 
     /// What the API server made of the file. Its log says when to look, its metric says which

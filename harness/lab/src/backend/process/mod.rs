@@ -24,7 +24,6 @@ use super::{LabError, Running, Site, Task};
 use crate::checkout::Checkout;
 use crate::control::{Configure, Response};
 use crate::exec::Child;
-use crate::plan::Authentication;
 use crate::render::Values;
 use crate::spec::ProviderKind;
 use crate::state::Capability;
@@ -41,7 +40,7 @@ struct Processes {
     version: String,
     api: ApiServer,
     /// What is in force, placeholders filled; held while it changes.
-    current: Mutex<Authentication>,
+    current: Mutex<configure::Current>,
     /// What should live; `None` while it is replaced on purpose.
     serving: watch::Sender<Option<Arc<ControlPlane>>>,
     /// Components that live as long as the lab: every Dex, then etcd.
@@ -72,7 +71,7 @@ pub async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> {
         site,
         version,
         api,
-        current: Mutex::new(wanted),
+        current: Mutex::new(configure::Current::new(wanted)),
         serving: watch::channel(Some(plane.into())).0,
         others,
     }))
