@@ -190,7 +190,7 @@ impl Transcript {
             .replace_all(&text, |found: &Captures| match found.name("name") {
                 Some(name) => format!("{}=RANDOM", name.as_str()),
                 None if found[0].starts_with('/') => "/resources/VERSION/".to_owned(),
-                None if found["tail"].starts_with("0000") => found[0].to_owned(),
+                None if found["tail"].starts_with("00000000") => found[0].to_owned(),
                 None => "UUID".to_owned(),
             })
             .into_owned()
