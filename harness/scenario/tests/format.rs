@@ -33,7 +33,7 @@ fn make_root() -> tempfile::TempDir {
     write("fixtures/dex/config.yaml", "issuer: x\n");
     write(
         "fixtures/manifests/dev-team.yaml",
-        "kind: Namespace\nmetadata: { name: dev }\n",
+        "apiVersion: v1\nkind: Namespace\nmetadata: { name: dev }\n",
     );
     write(
         "fixtures/kubernetes/other-audience.yaml",

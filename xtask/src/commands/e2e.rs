@@ -145,6 +145,12 @@ fn select(checkout: &Checkout, filter: &[String], lab: Option<&str>) -> miette::
             .chain(lab)
             .collect::<Vec<_>>()
             .join(" ");
+        if asked.is_empty() {
+            return Err(miette!(
+                help = "a scenario is a file below scenarios/",
+                "there are no scenarios"
+            ));
+        }
         let near = nearest(&asked, known.iter().map(String::as_str));
         return Err(match near {
             Some(near) => miette!(

@@ -27,7 +27,7 @@ impl Resource {
     }
 }
 
-/// The resource of a kind. `None` when the server has none.
+/// The resource of a kind; else the kinds that the version has, none where there is no such version.
 ///
 /// # Errors
 /// When discovery does not answer.
@@ -35,7 +35,7 @@ pub(super) async fn resource(
     api: &Api,
     api_version: &str,
     kind: &str,
-) -> Result<Option<Resource>, Fault> {
+) -> Result<Result<Resource, Vec<String>>, Fault> {
     let prefix = if api_version.contains('/') {
         format!("/apis/{api_version}")
     } else {
@@ -43,23 +43,28 @@ pub(super) async fn resource(
     };
     let answer = api.send(api.admin(), Call::get(&prefix)).await?;
     if answer.status == 404 {
-        return Ok(None);
+        return Ok(Err(Vec::new()));
     }
     let list = answer.success()?;
     let resources = list["resources"].as_array().map_or(&[][..], Vec::as_slice);
-    Ok(resources
-        .iter()
-        .filter(|resource| resource["kind"] == kind)
-        .filter_map(|resource| {
-            Some(Resource {
-                prefix: prefix.clone(),
-                // `pods/log` is a subresource.
-                name: resource["name"]
-                    .as_str()
-                    .filter(|name| !name.contains('/'))?
-                    .to_owned(),
-                namespaced: resource["namespaced"] == Value::Bool(true),
-            })
-        })
-        .next())
+    // `pods/log` is a subresource.
+    let served = resources.iter().filter_map(|resource| {
+        let name = resource["name"]
+            .as_str()
+            .filter(|name| !name.contains('/'))?;
+        Some((resource, name))
+    });
+    let found = served
+        .clone()
+        .find(|(resource, _)| resource["kind"] == kind);
+    Ok(match found {
+        Some((resource, name)) => Ok(Resource {
+            prefix,
+            name: name.to_owned(),
+            namespaced: resource["namespaced"] == Value::Bool(true),
+        }),
+        None => Err(served
+            .filter_map(|(resource, _)| Some(resource["kind"].as_str()?.to_owned()))
+            .collect()),
+    })
 }

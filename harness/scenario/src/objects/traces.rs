@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use authlab_lab::source::meant;
 use authlab_lab::wait::{Look, until};
 use reqwest::Method;
 use serde_json::Value;
@@ -36,6 +37,8 @@ pub(crate) enum Written {
     Applied,
     /// The server refused it.
     Refused(Answer),
+    /// The server has no such kind: in words, and what it has.
+    NoKind(String, String),
 }
 
 impl Traces {
@@ -43,7 +46,7 @@ impl Traces {
     /// `namespace`.
     ///
     /// # Errors
-    /// When the object names no kind that the server has, or no answer decides.
+    /// When no answer decides.
     pub async fn write(
         &mut self,
         api: &Api,
@@ -54,15 +57,13 @@ impl Traces {
         let text = |field: &Value| field.as_str().unwrap_or_default().to_owned();
         let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
         let name = text(&object["metadata"]["name"]);
-        if version.is_empty() || kind.is_empty() || name.is_empty() {
-            return Err(Fault::other(
-                "an object of the manifest lacks `apiVersion`, `kind` or `metadata.name`",
-            ));
-        }
-        let Some(resource) = resource(api, &version, &kind).await? else {
-            return Err(Fault::Other(format!(
-                "the API server has no kind `{kind}` in `{version}`"
-            )));
+        let resource = match resource(api, &version, &kind).await? {
+            Ok(resource) => resource,
+            Err(known) => {
+                let why = format!("the API server has no kind `{kind}` in `{version}`");
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                return Ok(Written::NoKind(why, meant(&kind, &known)));
+            }
         };
         let own = object["metadata"]["namespace"].as_str();
         let collection = resource.path(own.unwrap_or(namespace));

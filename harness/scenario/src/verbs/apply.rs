@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use authlab_lab::plan::fixture;
 use authlab_lab::source::SourceError;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,7 +14,8 @@ use crate::context::Context;
 use crate::credential::ADMIN;
 use crate::fault::Fault;
 use crate::format::Word;
-use crate::objects::{RBAC, Written, manifest};
+use crate::objects::manifest::{self, Manifest, Object};
+use crate::objects::{RBAC, Written};
 use crate::reason::parse;
 use crate::reproduce;
 use crate::seen::Seen;
@@ -88,15 +88,14 @@ impl Verb for Apply {
     }
 
     fn check(&self, loading: &Loading<'_>) -> Result<(), SourceError> {
-        fixture(loading.root, &self.manifest.value)
-            .map(drop)
-            .map_err(|error| {
-                let placed =
-                    loading
-                        .source
-                        .error(self.manifest.referenced, error.to_string(), "named here");
-                placed.or_help(error.help_text().unwrap_or("paths are below `fixtures/`"))
-            })
+        manifest::check(loading.root, &self.manifest.value).map_err(|error| {
+            if error.location().is_some() {
+                return error;
+            }
+            let place = self.manifest.referenced;
+            let placed = loading.source.error(place, error.to_string(), "named here");
+            placed.or_help(error.help_text().unwrap_or("paths are below `fixtures/`"))
+        })
     }
 
     fn reproduce(&self, context: &Context<'_>) -> Option<String> {
@@ -112,23 +111,31 @@ impl Verb for Apply {
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {
         Box::pin(async move {
-            let objects = manifest::read(context.root, &self.manifest.value, &context.values)?;
+            let manifest = Manifest::read(context.root, &self.manifest.value, &context.values)?;
             let name = self.as_.as_ref().map_or(ADMIN, |as_| as_.value.as_str());
             let credential = context.credential(name)?.clone();
             let mut refused = None;
-            for object in &objects {
+            for object in &manifest.objects {
+                let value = &object.value;
                 let written = context
                     .traces
-                    .write(&context.api, &credential, object, &context.namespace)
+                    .write(&context.api, &credential, value, &context.namespace)
                     .await?;
-                if let Written::Refused(answer) = written {
-                    refused = Some((object, answer));
-                    break;
+                match written {
+                    Written::Applied => {}
+                    Written::Refused(answer) => {
+                        refused = Some((value, answer));
+                        break;
+                    }
+                    Written::NoKind(why, near) => {
+                        let error = manifest.unknown_kind(object, why);
+                        return Err(error.or_help(near).into());
+                    }
                 }
             }
-            in_force(context, &objects).await?;
+            in_force(context, &manifest.objects).await?;
             let Some((object, answer)) = refused else {
-                let mut seen = Seen::new(json!({ "applied": objects.len() }));
+                let mut seen = Seen::new(json!({ "applied": manifest.objects.len() }));
                 seen.row("verdict", self.word(), "applied", self.word() == "applied");
                 return Ok(seen);
             };
@@ -169,9 +176,9 @@ fn title(object: &Value) -> String {
 }
 
 /// Waits on what a real server does behind a write of RBAC objects.
-async fn in_force(context: &mut Context<'_>, objects: &[Value]) -> Result<(), Fault> {
+async fn in_force(context: &mut Context<'_>, objects: &[Object]) -> Result<(), Fault> {
     let rbac = |kind: &str| {
-        objects.iter().any(|object| {
+        objects.iter().any(|Object { value: object, .. }| {
             let version = object["apiVersion"].as_str().unwrap_or_default();
             version.starts_with(RBAC) && (kind.is_empty() || object["kind"] == kind)
         })
