@@ -18,6 +18,7 @@ use crate::checkout::Checkout;
 use crate::folder::{Folder, LABEL};
 use crate::host::{Host, system};
 use crate::interrupt::Signals;
+use crate::obituary;
 use crate::plan::Plan;
 use crate::state::BackendKind;
 use crate::told::Told;
@@ -138,7 +139,7 @@ impl Starting {
 /// stop, told by a signal, or a component dies.
 ///
 /// # Errors
-/// When the driver is not the one that started it, or a component dies.
+/// When the driver is not the one that started it; a component's death is kept as an [`obituary`].
 pub async fn host_main(checkout: &Checkout, kind: BackendKind, id: &str) -> Result<(), LabError> {
     // First, so that from here on a signal ends this in good order.
     let mut signals = Signals::listen().map_err(system("cannot listen for signals"))?;
@@ -160,7 +161,11 @@ pub async fn host_main(checkout: &Checkout, kind: BackendKind, id: &str) -> Resu
         () = signals.next() => None,
     };
     host.stop().await;
-    over.map_or(Ok(()), Err)
+    match over {
+        None => Ok(()),
+        Some(error) => obituary::write(checkout, id, &Told::of(&error))
+            .map_err(system("cannot write why the lab ended")),
+    }
 }
 
 fn take_over(checkout: &Checkout, id: &str) -> io::Result<(Folder, Plan)> {

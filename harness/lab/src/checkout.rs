@@ -77,9 +77,9 @@ impl Checkout {
 
     fn folder(&self, name: &str) -> Result<PathBuf, LabError> {
         let folder = self.private().join(name);
-        std::fs::create_dir_all(&folder).map_err(|source| LabError::System {
+        std::fs::create_dir_all(&folder).map_err(|cause| LabError::System {
             what: format!("cannot make {}", folder.display()),
-            source,
+            cause,
         })?;
         Ok(folder)
     }

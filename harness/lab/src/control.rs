@@ -9,10 +9,13 @@ use authlab_idp::forge::TokenRequest;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
 use crate::plan::Authentication;
+
+/// A request is no longer than this: the longest carries a configuration file.
+const LONGEST: u64 = 16 << 20;
 
 /// What a client asks of the lab host.
 #[derive(Debug, Serialize, Deserialize)]
@@ -164,7 +167,8 @@ where
 {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(read).read_line(&mut line).await?;
+    let mut read = BufReader::new(read).take(LONGEST);
+    read.read_line(&mut line).await?;
     let response = match serde_json::from_str(&line) {
         Ok(request) => handle(request).await,
         Err(error) => Response::Failed {

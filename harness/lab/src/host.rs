@@ -66,7 +66,7 @@ impl Host {
         let folder = Folder::occupy(&path)
             .await
             .map_err(system(&format!("cannot use {}", path.display())))?;
-        let taken = || system("cannot start the lab")(std::io::ErrorKind::AlreadyExists.into());
+        let taken = || LabError::Taken { id: id.to_owned() };
         Self::start_in(folder.ok_or_else(taken)?, checkout, kind, plan).await
     }
 
@@ -210,7 +210,7 @@ fn publish(
 /// The operating system's refusal of `what`.
 pub(crate) fn system(what: &str) -> impl FnOnce(std::io::Error) -> LabError {
     let what = what.to_owned();
-    move |source| LabError::System { what, source }
+    move |cause| LabError::System { what, cause }
 }
 
 fn value(values: &Values, name: &str) -> String {

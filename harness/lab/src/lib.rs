@@ -13,6 +13,7 @@ pub mod host;
 pub mod interrupt;
 pub mod kubeconfig;
 pub mod lifecycle;
+pub mod obituary;
 pub mod plan;
 mod prepare;
 pub mod process;

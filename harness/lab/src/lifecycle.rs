@@ -14,6 +14,7 @@ use crate::background::{self, Outcome};
 use crate::checkout::Checkout;
 use crate::control::{self, Request};
 use crate::folder::{self, Folder, LABEL};
+use crate::obituary;
 use crate::plan::Plan;
 use crate::process;
 use crate::state::{BackendKind, STATE_FILE, State};
@@ -62,7 +63,7 @@ pub enum UpError {
         id: String,
     },
     /// A lab of that name is there, but does not come to run.
-    #[error("{0}")]
+    #[error(transparent)]
     #[diagnostic(help("cargo xtask status; cargo xtask down"))]
     Stuck(#[from] WaitError),
     /// The host went away without a word of its own.
@@ -94,8 +95,8 @@ pub fn list(checkout: &Checkout) -> Vec<Entry> {
     entries
 }
 
-/// Removes what dead hosts left: processes that carry the lab's label, then the folder. Returns
-/// the ids of the labs that were reaped.
+/// Removes what dead hosts left: processes that carry the lab's label, then the folder; and labs whose
+/// folder somebody removed under them. Returns the ids of the labs that were reaped.
 pub async fn reap(checkout: &Checkout) -> Vec<String> {
     let mut reaped = Vec::new();
     for (id, folder) in folders(checkout) {
@@ -105,6 +106,7 @@ pub async fn reap(checkout: &Checkout) -> Vec<String> {
             Err(error) => tracing::warn!(%id, %error, "a stale lab's folder stays behind"),
         }
     }
+    process::kill_strays(LABEL, &checkout.labs());
     reaped
 }
 
@@ -124,9 +126,9 @@ pub async fn up(
     loop {
         let folder = Folder::occupy(&path)
             .await
-            .map_err(|source| LabError::System {
+            .map_err(|cause| LabError::System {
                 what: format!("cannot use {}", path.display()),
-                source,
+                cause,
             })?;
         if let Some(folder) = folder {
             return start(checkout, kind, plan, folder, stop).await;
@@ -168,9 +170,11 @@ async fn start(
     stop: &CancellationToken,
 ) -> Result<State, UpError> {
     let path = folder.path().to_owned();
-    let system = |what: &str, source| LabError::System {
+    let id = path.file_name().unwrap_or_default().to_string_lossy();
+    obituary::forget(checkout, Some(&id));
+    let system = |what: &str, cause| LabError::System {
         what: what.to_owned(),
-        source,
+        cause,
     };
     let mut child = background::spawn(checkout, kind, plan, folder)
         .map_err(|error| system("the lab host cannot be started", error))?;

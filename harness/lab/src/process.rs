@@ -1,7 +1,9 @@
 //! Processes of the machine, told apart by their number and start time.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -52,24 +54,35 @@ pub fn started(pid: u32) -> io::Result<u64> {
         .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Kills every process that was started with the variable `label` set to `folder`, this one apart,
-/// and waits until they are gone.
+/// Kills every process whose variable `label` names `folder`, this one apart, and waits until they
+/// are gone.
 pub(crate) fn kill_labelled(label: &str, folder: &Path) {
-    let ours = format!("{label}={}", folder.display());
-    for process in labelled(&ours) {
+    kill(label, |named| named == folder);
+}
+
+/// The same for processes whose folder below `folders` is gone.
+pub(crate) fn kill_strays(label: &str, folders: &Path) {
+    kill(label, |named| {
+        named.parent() == Some(folders) && !named.exists()
+    });
+}
+
+fn kill(label: &str, wanted: impl Fn(&Path) -> bool) {
+    for process in labelled(label, wanted) {
         // It may have ended in the meantime.
         let _ = pidfd_send_signal(&process, Signal::KILL);
         // A process's descriptor becomes readable when it ends (pidfd_open(2)).
         let end = [PollFd::new(&process, PollFlags::IN)];
         let bound = Timespec::try_from(DEATH).ok();
         if !matches!(poll(&mut { end }, bound.as_ref()), Ok(1)) {
-            tracing::warn!(folder = %folder.display(), "a process of a dead lab does not end");
+            tracing::warn!("a killed process of a dead lab does not end");
         }
     }
 }
 
 /// Processes by descriptors: unlike a number, one never comes to mean another process.
-fn labelled(variable: &str) -> Vec<OwnedFd> {
+fn labelled(label: &str, wanted: impl Fn(&Path) -> bool) -> Vec<OwnedFd> {
+    let label = format!("{label}=");
     std::fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -85,7 +98,8 @@ fn labelled(variable: &str) -> Vec<OwnedFd> {
             let environment = std::fs::read(entry.path().join("environ")).ok()?;
             environment
                 .split(|byte| *byte == 0)
-                .any(|one| one == variable.as_bytes())
+                .filter_map(|variable| variable.strip_prefix(label.as_bytes()))
+                .any(|value| wanted(Path::new(OsStr::from_bytes(value))))
                 .then_some(process)
         })
         .collect()

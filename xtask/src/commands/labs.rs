@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use authlab_lab::background;
 use authlab_lab::checkout::Checkout;
 use authlab_lab::lifecycle::{self, Entry, UpError};
+use authlab_lab::obituary;
 use authlab_lab::plan::{self, Plan, Text};
 use authlab_lab::render;
 use authlab_lab::source::nearest;
@@ -88,6 +89,9 @@ pub fn down(args: &DownArgs) -> Ended {
             }
             terminal::line(format_args!("{}  down", entry.id));
         }
+        if args.labs.is_empty() {
+            obituary::forget(&checkout, None);
+        }
         if reaped.is_empty() && chosen.is_empty() {
             terminal::line("no lab runs");
         }
@@ -109,6 +113,9 @@ pub fn status(args: &StatusArgs) -> Ended {
     }
     if entries.is_empty() {
         terminal::line("no lab runs; `cargo xtask up` starts one");
+    }
+    for died in obituary::all(&Checkout::here()) {
+        terminal::line(format_args!("{}  has died: {}", died.id, died.told));
     }
     for entry in &entries {
         match &entry.state {
@@ -187,7 +194,10 @@ fn find<'a>(entries: &'a [Entry], wanted: Option<&str>) -> miette::Result<&'a En
     let Some(wanted) = wanted else {
         return match entries {
             [only] => Ok(only),
-            [] => Err(miette!(help = "cargo xtask up", "no lab runs")),
+            [] => Err(miette!(
+                help = "`cargo xtask up` starts one, `cargo xtask status` knows of those that died",
+                "no lab runs"
+            )),
             _ => Err(miette!(
                 help = format!("name one of: {}", ids().collect::<Vec<_>>().join(", ")),
                 "more than one lab runs"

@@ -57,6 +57,17 @@ fn a_driver_that_starts_a_lab() {
 }
 
 #[test]
+fn a_host_whose_folder_is_gone() {
+    let root = Root::new();
+    root.done(&["up", "forge"]);
+    std::fs::remove_dir_all(root.path(".authlab/labs")).unwrap();
+    assert_eq!(root.labelled().len(), 1);
+    root.done(&["up", "plain"]);
+    assert_eq!(root.labelled().len(), 1, "the other host still runs");
+    assert_eq!(root.labs()[0]["id"], "plain-embedded");
+}
+
+#[test]
 fn a_host_at_any_moment() {
     std::thread::scope(|scope| {
         for _ in 0..4 {

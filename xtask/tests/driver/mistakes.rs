@@ -39,6 +39,27 @@ fn mistakes_are_answered_with_what_was_meant() {
 }
 
 #[test]
+fn spoilt_files_are_named() {
+    let root = Root::new();
+    assert!(root.refused(&["e2e"]).contains("there are no scenarios"));
+    root.write(".authlab/pki/ca.pem", "nonsense");
+    let said = root.refused(&["up", "plain"]);
+    assert!(said.contains("remove it to have a new one made"), "{said}");
+    std::fs::remove_file(root.path(".authlab/pki/ca.pem")).unwrap();
+
+    root.done(&["up", "plain"]);
+    root.write(".authlab/labs/plain-embedded/state.json", "{");
+    let said = root.refused(&["up", "plain"]);
+    assert!(said.contains("started by another version"), "{said}");
+    assert_eq!(root.done(&["down"]), "plain-embedded  down\n");
+    // What takes the place of a folder is said and left alone.
+    root.write(".authlab/labs/plain-embedded", "");
+    let said = root.refused(&["up", "plain"]);
+    assert_eq!(said.matches("File exists").count(), 1, "{said}");
+    std::fs::remove_file(root.path(".authlab/labs/plain-embedded")).unwrap();
+}
+
+#[test]
 fn a_lab_that_does_not_start_says_why_and_leaves_nothing() {
     let root = Root::new();
     let file = "fixtures/kubernetes/forge.yaml";

@@ -82,7 +82,7 @@ fn listener(
 ) -> Result<std::net::TcpListener, LabError> {
     listeners.remove(name).ok_or_else(|| LabError::System {
         what: format!("no address for {name}"),
-        source: std::io::ErrorKind::AddrNotAvailable.into(),
+        cause: std::io::ErrorKind::AddrNotAvailable.into(),
     })
 }
 

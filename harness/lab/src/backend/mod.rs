@@ -128,6 +128,13 @@ pub enum LabError {
         /// Why.
         why: String,
     },
+    /// Another process has a lab of this id.
+    #[error("a lab `{id}` runs already")]
+    #[diagnostic(help("`cargo xtask down {id}` ends it"))]
+    Taken {
+        /// The lab's id.
+        id: String,
+    },
     /// A component refused its configuration.
     #[error("{component} refused to start: {message}")]
     Refused {
@@ -171,12 +178,13 @@ pub enum LabError {
     #[error(transparent)]
     Wait(#[from] crate::wait::WaitError),
     /// The operating system refused something.
-    #[error("{what}: {source}")]
+    #[error("{what}: {cause}")]
     System {
         /// What was tried.
         what: String,
+        // Not called `source`: a report would show it a second time.
         /// The system's words.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// Certificates or keys could not be made.
     #[error(transparent)]

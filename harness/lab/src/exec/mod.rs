@@ -43,9 +43,9 @@ impl Program {
     /// When the log or the process cannot be made. That `path` is no executable shows later: the
     /// child ends and says so in its log.
     pub async fn start(&self) -> Result<Child, LabError> {
-        let failed = |source| LabError::System {
+        let failed = |cause| LabError::System {
             what: format!("cannot start {}", self.name),
-            source,
+            cause,
         };
         let (log, file) = Log::append(&self.folder, &self.name).map_err(failed)?;
         let mut command = spawner::helper(&self.path).map_err(failed)?;

@@ -222,10 +222,10 @@ impl ApiServer {
         let text = match std::fs::read_to_string(&self.audit_log) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(source) => {
+            Err(cause) => {
                 return Err(LabError::System {
                     what: "cannot read the audit log".to_owned(),
-                    source,
+                    cause,
                 });
             }
         };

@@ -89,9 +89,9 @@ async fn tools(site: &Site) -> Result<Tools, LabError> {
 
 /// Frees the port that the host bound for a component, for the component to take.
 fn release(site: &mut Site, name: &str) -> Result<u16, LabError> {
-    let failed = |source| LabError::System {
+    let failed = |cause| LabError::System {
         what: format!("no address for {name}"),
-        source,
+        cause,
     };
     let listener = site.listeners.remove(name);
     let listener = listener.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
@@ -100,9 +100,9 @@ fn release(site: &mut Site, name: &str) -> Result<u16, LabError> {
 
 /// Two loopback ports, or more, that nobody has now.
 fn free_ports<const N: usize>() -> Result<[u16; N], LabError> {
-    let failed = |source| LabError::System {
+    let failed = |cause| LabError::System {
         what: "cannot choose a loopback port".to_owned(),
-        source,
+        cause,
     };
     let mut held = Vec::with_capacity(N);
     let mut ports = [0; N];
@@ -116,9 +116,9 @@ fn free_ports<const N: usize>() -> Result<[u16; N], LabError> {
 
 /// Writes a file of the lab, readable by its owner only.
 fn write(path: PathBuf, content: &[u8]) -> Result<PathBuf, LabError> {
-    let failed = |source| LabError::System {
+    let failed = |cause| LabError::System {
         what: format!("cannot write {}", path.display()),
-        source,
+        cause,
     };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;

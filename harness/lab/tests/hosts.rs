@@ -1,0 +1,197 @@
+//! Lab hosts within a process, and clients of theirs that behave badly.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use authlab_lab::checkout::Checkout;
+use authlab_lab::control::{self, ControlError, Request, Response};
+use authlab_lab::folder::{self, Folder, HOST_LOCK};
+use authlab_lab::host::Host;
+use authlab_lab::plan::Plan;
+use authlab_lab::socket;
+use authlab_lab::state::{BackendKind, STATE_FILE, State};
+use authlab_lab::wait::{Look, until};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
+
+const BOUND: Duration = Duration::from_secs(10);
+
+/// A root with one lab, `plain`.
+fn root() -> (tempfile::TempDir, Checkout) {
+    let root = tempfile::tempdir().unwrap();
+    let keys = Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys");
+    let labs = root.path().join("fixtures/labs");
+    std::fs::create_dir_all(&keys).unwrap();
+    std::fs::create_dir_all(&labs).unwrap();
+    std::fs::create_dir(root.path().join(".authlab")).unwrap();
+    std::os::unix::fs::symlink(keys, root.path().join(".authlab/keys")).unwrap();
+    std::fs::write(labs.join("plain.yaml"), "description: an API server\n").unwrap();
+    let checkout = Checkout::at(root.path());
+    (root, checkout)
+}
+
+async fn start(checkout: &Checkout) -> Host {
+    let plan = Plan::load(checkout.root(), "plain").unwrap();
+    Host::start(checkout, BackendKind::Embedded, plan, "plain")
+        .await
+        .unwrap()
+}
+
+/// What the host answers to these bytes, after which the client says no more.
+async fn answer(host: &Host, bytes: &[u8]) -> String {
+    let mut stream = socket::connect(&host.state().socket).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).await.unwrap();
+    said
+}
+
+#[tokio::test]
+async fn a_client_that_talks_nonsense_is_told_so_and_harms_nobody() {
+    let (_root, checkout) = root();
+    let host = start(&checkout).await;
+    for nonsense in [
+        &b"hello\n"[..],
+        b"{}\n",
+        b"{\"shutdow\":null}\n",
+        b"",
+        b"\n",
+        b"{\"auditLog\"",
+    ] {
+        let said = answer(&host, nonsense).await;
+        assert!(said.contains("not a request of this version"), "{said}");
+    }
+    assert!(answer(&host, b"\xff\xfe\n").await.is_empty());
+    // Somebody who connects and says nothing, at the end too.
+    let silent = socket::connect(&host.state().socket).await.unwrap();
+    let log = control::call(&host.state().socket, &Request::AuditLog).await;
+    assert!(matches!(log, Ok(Response::AuditLog { .. })), "{log:?}");
+    tokio::time::timeout(BOUND, host.stop()).await.unwrap();
+    drop(silent);
+}
+
+#[tokio::test]
+async fn who_asks_for_the_end_of_a_lab_is_answered_before_it() {
+    let (_root, checkout) = root();
+    let host = start(&checkout).await;
+    let socket = host.state().socket.clone();
+    let done = control::call(&socket, &Request::Shutdown).await;
+    assert!(matches!(done, Ok(Response::Done)), "{done:?}");
+    // Everybody hears of it, however often they ask.
+    for _ in 0..2 {
+        let over = tokio::time::timeout(BOUND, host.over()).await.unwrap();
+        assert!(over.is_none());
+    }
+    host.stop().await;
+    let gone = control::call(&socket, &Request::AuditLog).await;
+    assert!(
+        matches!(gone, Err(ControlError::Unreachable { .. })),
+        "{gone:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_host_that_is_dropped_leaves_nothing() {
+    let (_root, checkout) = root();
+    let host = start(&checkout).await;
+    let address = host
+        .state()
+        .api_server
+        .url
+        .strip_prefix("https://")
+        .unwrap()
+        .to_owned();
+    assert!(TcpStream::connect(&address).is_ok());
+    let folder = host.folder().to_owned();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    for file in [STATE_FILE, HOST_LOCK, "kubeconfig"] {
+        assert_eq!(mode(&folder.join(file)), 0o600, "{file}");
+    }
+    drop(host);
+    assert!(!folder.exists());
+    until("the API server is gone", BOUND, || {
+        std::future::ready(match TcpStream::connect(&address) {
+            Ok(_) => Look::NotYet("it answers".to_owned()),
+            Err(_) => Look::Ready(()),
+        })
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_lab_of_the_same_id_is_refused_while_the_first_one_lives() {
+    let (_root, checkout) = root();
+    let host = start(&checkout).await;
+    let plan = Plan::load(checkout.root(), "plain").unwrap();
+    let second = Host::start(&checkout, BackendKind::Embedded, plan, "plain").await;
+    let refused = second.err().unwrap().to_string();
+    insta::assert_snapshot!(refused, @"a lab `plain` runs already");
+    assert!(State::read(&host.folder().join(STATE_FILE)).is_ok());
+    host.stop().await;
+    start(&checkout).await.stop().await;
+}
+
+#[tokio::test]
+async fn a_folder_has_one_owner_and_what_a_dead_one_left_goes() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("labs/one");
+    let first = Folder::occupy(&path).await.unwrap().unwrap();
+    std::fs::create_dir_all(path.join("logs")).unwrap();
+    std::fs::write(path.join("state.json"), "{}").unwrap();
+    assert!(folder::owned(&path));
+    assert!(Folder::occupy(&path).await.unwrap().is_none());
+    assert!(!folder::reap(&path).await.unwrap());
+
+    // As if its owner had been killed.
+    first.leave();
+    assert!(!folder::owned(&path));
+    let second = Folder::occupy(&path).await.unwrap().unwrap();
+    let left: Vec<_> = std::fs::read_dir(&path).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+
+    second.leave();
+    assert!(folder::reap(&path).await.unwrap());
+    assert!(!path.exists());
+    assert!(!folder::reap(&path).await.unwrap());
+    assert!(!folder::owned(&path));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn those_who_look_and_those_who_reap_do_not_keep_anybody_out() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("labs/one");
+    let stop = CancellationToken::new();
+    for _ in 0..2 {
+        let (path, stop) = (path.clone(), stop.clone());
+        tokio::spawn(async move {
+            while !stop.is_cancelled() {
+                let _ = folder::owned(&path);
+                // What was just left may be reaped by either.
+                let _ = folder::reap(&path).await;
+            }
+        });
+    }
+    for round in 0..200 {
+        let folder = until("the folder is free", BOUND, || async {
+            match Folder::occupy(&path).await {
+                Ok(Some(folder)) => Look::Ready(folder),
+                Ok(None) => Look::NotYet("somebody reaps it".to_owned()),
+                Err(error) => Look::Failed(error.to_string()),
+            }
+        })
+        .await
+        .unwrap();
+        assert!(path.join(HOST_LOCK).exists(), "round {round}");
+        if round % 2 == 0 {
+            folder.leave();
+        }
+    }
+    stop.cancel();
+}
