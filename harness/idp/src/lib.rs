@@ -27,9 +27,11 @@
 //!
 //! [`dex`] reads Dex's own `config.yaml` and answers as Dex does; [`dex::Config`] alone reads and checks the file.
 //! [`keycloak`] serves a realm from the file that Keycloak imports.
-//! [`forge`] signs whatever it is asked to sign.
+//! [`forge`] signs whatever it is asked to sign. [`fault::Fault`] is what a provider can be made to do wrong.
 
 pub mod dex;
+pub mod fault;
 pub mod forge;
 pub mod keycloak;
 mod oidc;
+pub mod port;

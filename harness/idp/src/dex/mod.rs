@@ -39,7 +39,7 @@ use self::{
     config::TlsFiles,
     server::{Server, Store},
 };
-use crate::oidc::keys::KeyRing;
+use crate::{oidc::keys::KeyRing, port::Port};
 
 /// The name under which messages speak of a configuration that came as text.
 const FILE: &str = "config.yaml";
@@ -71,10 +71,11 @@ pub enum DexError {
 
 /// A running Dex. It ends when this is dropped.
 pub struct Dex {
-    listener: TcpListener,
+    port: Port,
     server: Arc<Server>,
     warnings: Vec<String>,
-    running: Running,
+    /// None while it is down.
+    running: Option<Running>,
 }
 
 /// The tasks of one configuration.
@@ -124,22 +125,23 @@ impl Dex {
             tokio::task::spawn_blocking(move || KeyRing::open(keys, &slot, algorithm, overlap))
                 .await
                 .map_err(io::Error::other)??;
-        listener.set_nonblocking(true)?;
+        let mut port = Port::new(listener)?;
         let due = Instant::now() + config.rotate_every.unsigned();
         let store = Arc::new(Store::new(ring, due));
         let server = Arc::new(Server::new(config, store, Arc::default()));
         let opening = open(&server).await?;
         Ok(Self {
-            running: serve(&listener, &server, tls, opening)?,
+            running: Some(serve(&mut port, &server, tls, opening)?),
             warnings: warnings(&server),
-            listener,
+            port,
             server,
         })
     }
 
     /// Goes on with another configuration at the same address, as Dex does that is stopped and started with another
     /// file. Signing keys, logins under way, codes and refresh tokens stay: what Dex keeps in a storage that outlives
-    /// it is kept whatever storage the file names. Requests under way are finished, if they are quick.
+    /// it is kept whatever storage the file names. Requests under way are finished, if they are quick. A Dex that is
+    /// down is up again then.
     ///
     /// # Errors
     /// When Dex would not start with this file; the old one stays in force then.
@@ -151,12 +153,40 @@ impl Dex {
         let server = Server::new(config, Arc::clone(store), Arc::clone(journal));
         let server = Arc::new(server);
         let opening = open(&server).await?;
-        self.running.end().await;
-        self.running = serve(&self.listener, &server, tls, opening)?;
+        self.pause().await;
+        self.running = Some(serve(&mut self.port, &server, tls, opening)?);
         server.store.keys.follow(keys.0, keys.1);
         self.warnings = warnings(&server);
         self.server = server;
         Ok(())
+    }
+
+    /// Ends, as Dex does that is stopped: connections are refused. Its address and what it remembers stay.
+    ///
+    /// # Errors
+    /// When the port was lost to somebody else.
+    pub async fn down(&mut self) -> Result<(), DexError> {
+        self.pause().await;
+        Ok(self.port.close()?)
+    }
+
+    /// Starts again after [`Dex::down`], with the same configuration.
+    ///
+    /// # Errors
+    /// As [`Dex::restart`], whatever has become of the files that the configuration names.
+    pub async fn up(&mut self) -> Result<(), DexError> {
+        let tls = self.server.config.tls.as_ref();
+        let tls = tls.map(server_config).transpose()?;
+        let opening = open(&self.server).await?;
+        self.pause().await;
+        self.running = Some(serve(&mut self.port, &self.server, tls, opening)?);
+        Ok(())
+    }
+
+    async fn pause(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            running.end().await;
+        }
     }
 
     /// The issuer, as its tokens name it.
@@ -188,7 +218,7 @@ impl Dex {
 
     /// Ends the server: running requests are finished, if they are quick.
     pub async fn shutdown(mut self) {
-        self.running.end().await;
+        self.pause().await;
     }
 }
 
@@ -198,6 +228,8 @@ impl Running {
         self.stop.take();
         if timeout(FAREWELL, &mut self.serving).await.is_err() {
             self.serving.abort();
+            // Its handle of the socket goes with it.
+            let _ = (&mut self.serving).await;
         }
     }
 }
@@ -233,14 +265,14 @@ async fn open(server: &Arc<Server>) -> Result<JoinHandle<()>, DexError> {
     Ok(tokio::spawn(async {}))
 }
 
-/// Serves on the socket of `listener`, which stays open afterwards.
+/// Serves on the port, which stays its own afterwards.
 fn serve(
-    listener: &TcpListener,
+    port: &mut Port,
     server: &Arc<Server>,
     tls: Option<Arc<rustls::ServerConfig>>,
     opening: JoinHandle<()>,
 ) -> io::Result<Running> {
-    let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
+    let listener = port.listener()?;
     let (stop, stopped) = oneshot::channel::<()>();
     let router = routes::router(Arc::clone(server));
     let serving = tokio::spawn(async move {

@@ -1,30 +1,25 @@
 //! An issuer of ours: real discovery and keys over TLS, and a signature under whatever a scenario asks for, good or bad.
 //!
 //! It has no login. Who wants a token asks [`Forge::sign`], and gets one that no honest provider would give: expired,
-//! unsigned, signed by a key nobody published, changed after signing.
+//! unsigned, signed by a key nobody published, changed after signing. [`Forge::fail`] makes the issuer itself bad.
 
+mod keys;
 mod request;
 mod server;
 mod sign;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::BTreeMap,
-    fmt, io,
-    net::TcpListener,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
-};
+use std::{fmt, io, net::TcpListener, sync::Arc, time::SystemTime};
 
-use authlab_pki::{Algorithm, Certificate, KeyPool, PkiError, SigningKey};
+use authlab_pki::{Algorithm, Certificate, KeyPool, PkiError};
 use secrecy::SecretString;
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::sync::{Mutex, watch};
 
 pub use request::{KeyChoice, Tamper, TokenAlgorithm, TokenRequest, UnknownTokenAlgorithm};
 
-/// How long open connections may hold up a shutdown.
-const GRACE: Duration = Duration::from_secs(1);
+use self::keys::Keys;
+use crate::{fault::Fault, oidc::serve::Serving};
 
 /// Why a forge did not start or did not sign.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +34,9 @@ pub enum ForgeError {
     /// A certificate or key cannot be used.
     #[error(transparent)]
     Pki(#[from] PkiError),
+    /// A certificate is to be shown that was not given, or given and not to be shown.
+    #[error("a certificate belongs to a fault of TLS, and only there")]
+    Certificate,
     /// A signature was to be spoilt where there is none.
     #[error("a token with algorithm none has no signature that `tamper` could spoil")]
     NothingToTamper,
@@ -47,16 +45,14 @@ pub enum ForgeError {
 /// A running forge. It ends when dropped; [`Forge::shutdown`] also waits for that.
 pub struct Forge {
     state: Arc<State>,
-    stop: Option<oneshot::Sender<()>>,
-    serving: JoinHandle<()>,
+    serving: Mutex<Serving>,
 }
 
 /// What the server and the signer share.
 struct State {
     issuer: String,
-    pool: KeyPool,
-    slot: String,
-    published: Mutex<BTreeMap<Algorithm, Arc<SigningKey>>>,
+    keys: Keys,
+    fault: watch::Sender<Option<Fault>>,
 }
 
 impl Forge {
@@ -72,26 +68,13 @@ impl Forge {
         pool: KeyPool,
         slot: &str,
     ) -> Result<Self, ForgeError> {
-        let state = Arc::new(State {
-            issuer,
-            pool,
-            slot: slot.to_owned(),
-            published: Mutex::default(),
-        });
-        let app = server::router(Arc::clone(&state))?;
-        for algorithm in [Algorithm::RS256, Algorithm::ES256] {
-            let state = Arc::clone(&state);
-            // An RSA key that is not in the pool yet takes a while to make.
-            tokio::task::spawn_blocking(move || state.published(algorithm))
-                .await
-                .map_err(io::Error::from)??;
-        }
-        let (stop, stopped) = oneshot::channel();
-        let serving = server::serve(listener, &tls, app, stopped)?;
+        let state = Arc::new(State::new(issuer, pool, slot));
+        let app = server::router(&state)?;
+        state.change_keys(Keys::reset).await?;
+        let serving = Serving::start(listener, tls.server_config(None)?, app)?;
         Ok(Self {
             state,
-            stop: Some(stop),
-            serving,
+            serving: Mutex::new(serving),
         })
     }
 
@@ -106,7 +89,7 @@ impl Forge {
     /// # Errors
     /// When the pool has no such key.
     pub fn publish(&self, algorithm: Algorithm) -> Result<(), ForgeError> {
-        self.state.published(algorithm)?;
+        self.state.keys.published(algorithm)?;
         Ok(())
     }
 
@@ -118,15 +101,59 @@ impl Forge {
         sign::sign(&self.state, request, SystemTime::now())
     }
 
-    /// Stops serving; requests under way have a second to end.
-    pub async fn shutdown(mut self) {
-        self.stop.take();
-        if tokio::time::timeout(GRACE, &mut self.serving)
-            .await
-            .is_err()
-        {
-            self.serving.abort();
+    /// Signs with new keys from now on; the old ones stay in the key set.
+    ///
+    /// # Errors
+    /// When the pool gives no key; the old ones stay in use then.
+    pub async fn rotate_keys(&self) -> Result<(), ForgeError> {
+        self.state.change_keys(Keys::rotate).await
+    }
+
+    /// Brings back the keys of the start, and takes all others out of the key set.
+    ///
+    /// # Errors
+    /// When the pool gives no key.
+    pub async fn reset_keys(&self) -> Result<(), ForgeError> {
+        self.state.change_keys(Keys::reset).await
+    }
+
+    /// Has this fault from now on, and no other; `None` mends it. Everybody is disconnected. A fault of TLS comes with
+    /// the certificate to show.
+    ///
+    /// # Errors
+    /// When the certificate is missing or cannot be used, or the port was lost to somebody else.
+    pub async fn fail(
+        &self,
+        fault: Option<Fault>,
+        certificate: Option<&Certificate>,
+    ) -> Result<(), ForgeError> {
+        if certificate.is_some() != matches!(fault, Some(Fault::Tls(_))) {
+            return Err(ForgeError::Certificate);
         }
+        let tls = certificate.map(|shown| shown.server_config(None));
+        let tls = tls.transpose()?;
+        let mut serving = self.serving.lock().await;
+        // First, so that nobody is kept waiting; and after the pause once more, for those who came meanwhile.
+        self.state.fault.send_replace(None);
+        serving.pause().await;
+        self.state.fault.send_replace(fault);
+        match fault {
+            Some(Fault::Down) => serving.down().await?,
+            _ => serving.up(tls).await?,
+        }
+        Ok(())
+    }
+
+    /// The fault that it has.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        self.state.fault()
+    }
+
+    /// Stops serving; requests under way have a moment to end.
+    pub async fn shutdown(self) {
+        self.state.fault.send_replace(None);
+        self.serving.into_inner().shutdown().await;
     }
 }
 
@@ -139,27 +166,32 @@ impl fmt::Debug for Forge {
 }
 
 impl State {
-    /// The algorithm's key, which is in the key set from now on.
-    fn published(&self, algorithm: Algorithm) -> Result<Arc<SigningKey>, PkiError> {
-        let key = self.pool.key(algorithm, &format!("forge/{}", self.slot))?;
-        self.published
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(algorithm, Arc::clone(&key));
-        Ok(key)
+    fn new(issuer: String, pool: KeyPool, slot: &str) -> Self {
+        Self {
+            issuer,
+            keys: Keys::new(pool, slot),
+            fault: watch::Sender::new(None),
+        }
     }
 
-    /// Another key of the algorithm, which never is in the key set.
-    fn unpublished(&self, algorithm: Algorithm) -> Result<Arc<SigningKey>, PkiError> {
-        self.pool
-            .key(algorithm, &format!("forge/{}/unpublished", self.slot))
+    fn fault(&self) -> Option<Fault> {
+        *self.fault.borrow()
     }
 
-    fn key_set(&self) -> serde_json::Value {
-        let published = self
-            .published
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        serde_json::json!({"keys": published.values().map(|key| key.jwk()).collect::<Vec<_>>()})
+    /// Waits until the fault is another one, or none.
+    async fn changed(&self) {
+        let now = self.fault();
+        // The sender lives as long as self.
+        let _ = self.fault.subscribe().wait_for(|fault| *fault != now).await;
+    }
+
+    /// An RSA key that is not in the pool yet takes a while to make.
+    async fn change_keys(
+        self: &Arc<Self>,
+        change: fn(&Keys) -> Result<(), PkiError>,
+    ) -> Result<(), ForgeError> {
+        let state = Arc::clone(self);
+        let changed = tokio::task::spawn_blocking(move || change(&state.keys)).await;
+        Ok(changed.map_err(io::Error::from)??)
     }
 }

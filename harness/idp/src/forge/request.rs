@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct TokenRequest {
     /// The payload's claims, as they are. `iss` (the forge's issuer), `iat` (now) and `exp` are added where they are
-    /// absent; `null` for one of these three leaves it out.
+    /// absent, and `nbf` when it is asked for; `null` for one of these leaves it out.
     pub claims: Map<String, Value>,
     /// Changes to the header: each member replaces the one of its name (`alg`, `kid`, `typ: JWT` are there unasked) or
     /// is added; `null` removes it. The signature does not follow: the header may lie about its algorithm and key.
@@ -22,6 +22,11 @@ pub struct TokenRequest {
     pub key: KeyChoice,
     /// Seconds from now to the added `exp`; negative for a token that has expired.
     pub expires_in: i64,
+    /// Seconds from now to an added `nbf`; negative for one in the past.
+    pub not_before_in: Option<i64>,
+    /// How many seconds the forge's clock is ahead of the lab's, negative when it is behind: the `now` of the added
+    /// `iat`, `nbf` and `exp`.
+    pub clock_skew: i64,
     /// What is spoilt after signing.
     pub tamper: Option<Tamper>,
 }
@@ -34,6 +39,8 @@ impl Default for TokenRequest {
             algorithm: TokenAlgorithm::default(),
             key: KeyChoice::default(),
             expires_in: 600,
+            not_before_in: None,
+            clock_skew: 0,
             tamper: None,
         }
     }

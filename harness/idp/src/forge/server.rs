@@ -1,74 +1,107 @@
-//! What a relying party of the forge can fetch.
+//! What a relying party of the forge can fetch, and what it gets while something is wrong.
 
-use std::{net::TcpListener, sync::Arc};
+use std::sync::Arc;
 
-use authlab_pki::{Algorithm, Certificate, tls};
+use authlab_pki::Algorithm;
 use axum::{
     Json, Router,
-    http::header,
-    response::{IntoResponse as _, Response},
+    http::{StatusCode, header},
+    response::{Html, IntoResponse, Redirect, Response},
     routing::get,
 };
 use serde_json::{Value, json};
-use tokio::{sync::oneshot, task::JoinHandle};
 use url::Url;
 
 use super::{ForgeError, State};
+use crate::fault::{DiscoveryFault, Fault, HttpStatus, JwksFault};
+
+/// Of a discovery document that is far larger than anybody expects.
+const HUGE: usize = 16 << 20;
 
 /// The routes below the issuer's path.
-pub(super) fn router(state: Arc<State>) -> Result<Router, ForgeError> {
+pub(super) fn router(state: &Arc<State>) -> Result<Router, ForgeError> {
     let refused = || ForgeError::Issuer(state.issuer.clone());
     let issuer = Url::parse(&state.issuer).map_err(|_| refused())?;
     if issuer.scheme() != "https" {
         return Err(refused());
     }
     let path = issuer.path().trim_end_matches('/');
-    let discovery = discovery(&state.issuer);
+    let (for_discovery, for_keys) = (Arc::clone(state), Arc::clone(state));
     Ok(Router::new()
         .route(
             &format!("{path}/.well-known/openid-configuration"),
-            get(|| async { fresh(discovery) }),
+            get(async move || discovery(&for_discovery).await),
         )
         .route(
             &format!("{path}/keys"),
-            get(|| async move { fresh(state.key_set()) }),
+            get(async move || keys(&for_keys).await),
+        )
+        .route(
+            &format!("{path}/login"),
+            get(async || Html("<!doctype html><title>Log in</title><p>Who are you?</p>")),
         ))
 }
 
-/// Serves until `stopped` is sent or its sender is gone.
-pub(super) fn serve(
-    listener: TcpListener,
-    certificate: &Certificate,
-    app: Router,
-    stopped: oneshot::Receiver<()>,
-) -> Result<JoinHandle<()>, ForgeError> {
-    let config = certificate.server_config(None)?;
-    listener.set_nonblocking(true)?;
-    let listener = tls::Listener::new(tokio::net::TcpListener::from_std(listener)?, config);
-    Ok(tokio::spawn(async move {
-        let stopped = async {
-            let _ = stopped.await;
-        };
-        // Ends by the signal only: a listener retries what fails.
-        let _ = axum::serve(listener, app)
-            .with_graceful_shutdown(stopped)
-            .await;
-    }))
+async fn discovery(state: &State) -> Response {
+    let mut document = document(&state.issuer);
+    let fault = state.fault();
+    if let Some(Fault::Discovery(fault)) = fault {
+        match fault {
+            DiscoveryFault::Status(status) => return failure(status),
+            DiscoveryFault::Slow => state.changed().await,
+            DiscoveryFault::Huge => document["padding"] = json!(" ".repeat(HUGE)),
+            DiscoveryFault::WrongIssuer => {
+                document["issuer"] = json!(format!("{}/other", base(&state.issuer)));
+            }
+            DiscoveryFault::Redirect => {
+                let page = format!("{}/login", base(&state.issuer));
+                return Redirect::to(&page).into_response();
+            }
+        }
+    }
+    fresh(document)
+}
+
+async fn keys(state: &State) -> Response {
+    let mut keys = state.keys.set();
+    if let Some(Fault::Jwks(fault)) = state.fault() {
+        match fault {
+            JwksFault::Status(status) => return failure(status),
+            JwksFault::Slow => state.changed().await,
+            JwksFault::Empty => keys.clear(),
+            JwksFault::WrongKid => {
+                for key in &mut keys {
+                    let kid = key["kid"].as_str().unwrap_or_default();
+                    key["kid"] = json!(format!("{kid}-other"));
+                }
+            }
+        }
+    }
+    fresh(json!({ "keys": keys }))
 }
 
 /// The members that relying parties without a login need (OpenID Connect Discovery 1.0 section 3); there is no
 /// authorization endpoint.
-fn discovery(issuer: &str) -> Value {
+fn document(issuer: &str) -> Value {
     json!({
         "issuer": issuer,
-        "jwks_uri": format!("{}/keys", issuer.trim_end_matches('/')),
+        "jwks_uri": format!("{}/keys", base(issuer)),
         "response_types_supported": ["id_token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": Algorithm::ALL,
     })
 }
 
+fn base(issuer: &str) -> &str {
+    issuer.trim_end_matches('/')
+}
+
 /// Not to be cached: a key set grows with what is asked of the forge.
 fn fresh(body: Value) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+fn failure(status: HttpStatus) -> Response {
+    let status = StatusCode::from_u16(status.code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, "out of order").into_response()
 }

@@ -74,10 +74,10 @@ fn keys(
     algorithm: Algorithm,
     choice: KeyChoice,
 ) -> Result<(Arc<SigningKey>, Arc<SigningKey>), PkiError> {
-    let published = state.published(algorithm)?;
+    let published = state.keys.published(algorithm)?;
     let signing = match choice {
         KeyChoice::Published => Arc::clone(&published),
-        KeyChoice::Unpublished => state.unpublished(algorithm)?,
+        KeyChoice::Unpublished => state.keys.unpublished(algorithm)?,
     };
     Ok((signing, published))
 }
@@ -101,12 +101,16 @@ fn header(request: &TokenRequest, kid: Option<&str>) -> Map<String, Value> {
 fn claims(request: &TokenRequest, issuer: &str, now: SystemTime) -> Map<String, Value> {
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = i64::try_from(now).unwrap_or(i64::MAX);
+    let now = now.saturating_add(request.clock_skew);
+    let after = |seconds: i64| Some(json!(now.saturating_add(seconds)));
     let mut claims = request.claims.clone();
     for (name, value) in [
-        ("iss", json!(issuer)),
-        ("iat", json!(now)),
-        ("exp", json!(now.saturating_add(request.expires_in))),
+        ("iss", Some(json!(issuer))),
+        ("iat", after(0)),
+        ("exp", after(request.expires_in)),
+        ("nbf", request.not_before_in.and_then(after)),
     ] {
+        let Some(value) = value else { continue };
         match claims.get(name) {
             None => claims.insert(name.to_owned(), value),
             Some(Value::Null) => claims.remove(name),

@@ -11,12 +11,7 @@ use super::*;
 const ISSUER: &str = "https://forge.example/realm";
 
 fn state() -> State {
-    State {
-        issuer: ISSUER.to_owned(),
-        pool: KeyPool::ephemeral(),
-        slot: "test".to_owned(),
-        published: Mutex::default(),
-    }
+    State::new(ISSUER.to_owned(), KeyPool::ephemeral(), "test")
 }
 
 fn request(value: Value) -> TokenRequest {
@@ -40,14 +35,12 @@ fn payload(token: &Compact) -> Value {
 
 /// By the key of the set that the header names, as a relying party does.
 fn verify(state: &State, token: &Compact) -> Result<(), JwsError> {
-    let keys = state.key_set();
-    let named: Vec<&Value> = keys["keys"]
-        .as_array()
-        .unwrap()
+    let keys = state.keys.set();
+    let named: Vec<&Value> = keys
         .iter()
         .filter(|key| key["kid"].as_str() == token.kid())
         .collect();
-    assert_eq!(named.len(), 1, "{keys}");
+    assert_eq!(named.len(), 1, "{keys:?}");
     token.verify(named[0])
 }
 
@@ -59,7 +52,12 @@ fn an_empty_request_gives_a_valid_token() {
         payload(&token),
         json!({"iss": ISSUER, "iat": 1000, "exp": 1600})
     );
-    let kid = state.published(Algorithm::RS256).unwrap().kid().to_owned();
+    let kid = state
+        .keys
+        .published(Algorithm::RS256)
+        .unwrap()
+        .kid()
+        .to_owned();
     assert_eq!(
         Value::from(token.header.clone()),
         json!({"alg": "RS256", "kid": kid, "typ": "JWT"})
@@ -90,6 +88,50 @@ fn a_token_may_have_expired() {
 }
 
 #[test]
+fn the_clock_of_the_forge_may_be_wrong() {
+    for (asked, times) in [
+        (json!({"clockSkew": -300}), json!([700, null, 1300])),
+        (
+            json!({"clockSkew": 300, "notBeforeIn": 0, "expiresIn": 60}),
+            json!([1300, 1300, 1360]),
+        ),
+        (json!({"notBeforeIn": -30}), json!([1000, 970, 1600])),
+        (
+            json!({"notBeforeIn": 30, "claims": {"nbf": null, "iat": 1, "exp": 2}}),
+            json!([1, null, 2]),
+        ),
+    ] {
+        let mut request = asked.clone();
+        request["algorithm"] = json!("ES256");
+        let payload = payload(&token(&state(), request));
+        let got = json!([payload["iat"], payload["nbf"], payload["exp"]]);
+        assert_eq!(got, times, "{asked}");
+    }
+}
+
+#[test]
+fn a_rotated_key_stays_in_the_set_until_the_keys_are_reset() {
+    let state = state();
+    let kids = || -> Vec<Value> { state.keys.set().iter().map(|k| k["kid"].clone()).collect() };
+    state.keys.reset().unwrap();
+    let first = kids();
+    let before = token(&state, json!({"algorithm": "ES256"}));
+    state.keys.rotate().unwrap();
+    let after = token(&state, json!({"algorithm": "ES256"}));
+    assert_ne!(before.kid(), after.kid());
+    for token in [&before, &after] {
+        verify(&state, token).unwrap();
+    }
+    assert_eq!(kids().len(), 4);
+    state.keys.rotate().unwrap();
+    assert_eq!(kids().len(), 6);
+    state.keys.reset().unwrap();
+    assert_eq!(kids(), first);
+    let again = token(&state, json!({"algorithm": "ES256"}));
+    assert_eq!(again.kid(), before.kid());
+}
+
+#[test]
 fn header_members_are_replaced_added_and_removed() {
     let token = token(
         &state(),
@@ -105,7 +147,7 @@ fn header_members_are_replaced_added_and_removed() {
 fn each_algorithm_is_published_by_its_first_use() {
     let state = state();
     for (before, algorithm) in Algorithm::ALL.into_iter().enumerate() {
-        assert_eq!(state.key_set()["keys"].as_array().unwrap().len(), before);
+        assert_eq!(state.keys.set().len(), before);
         let token = token(&state, json!({"algorithm": algorithm}));
         assert_eq!(token.header["alg"], algorithm.name());
         verify(&state, &token).unwrap();
@@ -118,7 +160,7 @@ fn an_unpublished_key_signs_under_the_name_of_the_published_one() {
     let token = token(&state, json!({"algorithm": "ES256", "key": "unpublished"}));
     assert_eq!(verify(&state, &token), Err(JwsError::Signature));
     token
-        .verify(&state.unpublished(Algorithm::ES256).unwrap().jwk())
+        .verify(&state.keys.unpublished(Algorithm::ES256).unwrap().jwk())
         .unwrap();
 }
 
@@ -164,7 +206,7 @@ fn none_has_no_signature_and_none_to_spoil() {
 fn hs256_is_keyed_with_the_public_key() {
     let state = state();
     let token = token(&state, json!({"algorithm": "HS256"}));
-    let key = state.published(Algorithm::RS256).unwrap();
+    let key = state.keys.published(Algorithm::RS256).unwrap();
     assert_eq!(token.kid(), Some(key.kid()));
     let again = authlab_pki::jws::sign_hs256(
         &token.header,

@@ -108,6 +108,22 @@ impl Keycloak {
         Ok(())
     }
 
+    /// Refuses connections until [`Keycloak::up`]. Its address and what it remembers stay.
+    ///
+    /// # Errors
+    /// When the port was lost to somebody else.
+    pub async fn down(&mut self) -> Result<(), KeycloakError> {
+        Ok(self.serving.down().await?)
+    }
+
+    /// Answers again after [`Keycloak::down`].
+    ///
+    /// # Errors
+    /// As [`Keycloak::down`].
+    pub async fn up(&mut self) -> Result<(), KeycloakError> {
+        Ok(self.serving.up(None).await?)
+    }
+
     /// Ends the server: running requests are finished, if they are quick.
     pub async fn shutdown(self) {
         self.serving.shutdown().await;

@@ -40,6 +40,13 @@ pub(crate) struct Token {
     /// out.
     #[serde(default = "ten_minutes")]
     expires: i64,
+    /// Seconds from now to an added `nbf`; negative for one in the past.
+    #[serde(default)]
+    not_before: Option<i64>,
+    /// How many seconds the forge's clock is ahead (negative: behind): `iat`, `nbf` and `exp` are
+    /// added by that clock.
+    #[serde(default)]
+    clock_skew: i64,
     /// What is spoilt after signing: `signature` or `payload`.
     #[serde(default)]
     tamper: Option<Tamper>,
@@ -101,6 +108,8 @@ impl Verb for Token {
                     algorithm: self.algorithm,
                     key: self.key,
                     expires_in: self.expires,
+                    not_before_in: self.not_before,
+                    clock_skew: self.clock_skew,
                     tamper: self.tamper,
                 },
             };
