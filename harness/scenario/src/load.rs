@@ -52,21 +52,22 @@ impl Scenario {
             .transpose()?;
         let plans = plans(root, &source, &file)?;
         credentials(&source, &file.steps)?;
-        let loading = Loading {
+        let loading = |index: usize| Loading {
             source: &source,
             root,
             plans: &plans,
+            before: &file.steps[..index],
         };
-        for step in &file.steps {
+        for (index, step) in file.steps.iter().enumerate() {
             let verb = step.value.verb();
-            verb.check(&loading)
+            verb.check(&loading(index))
                 .map_err(|error| placed(&source, step.referenced, error))?;
             if let Some(checks) = verb.checks() {
                 check::compile(&source, checks)?;
             }
         }
         lint::controls(&source, &file.steps)?;
-        let leading = file.steps[0].value.verb().leading(&loading)?;
+        let leading = file.steps[0].value.verb().leading(&loading(0))?;
         let needs_namespace = source.text().contains(NAMESPACE_PLACEHOLDER)
             || file
                 .steps
@@ -75,8 +76,9 @@ impl Scenario {
         let alone = file
             .steps
             .iter()
+            .enumerate()
             .skip(usize::from(leading.is_some()))
-            .any(|step| step.value.verb().needs_lab_alone(&loading));
+            .any(|(index, step)| step.value.verb().needs_lab_alone(&loading(index)));
         Ok(Self {
             root: root.to_owned(),
             kubernetes,
@@ -106,9 +108,11 @@ impl Scenario {
         &self.file.lab.value
     }
 
-    /// What the lab must be able to do.
+    /// What the lab must be able to do: what the file says and what its verbs imply.
     pub fn requires(&self) -> impl Iterator<Item = Capability> + '_ {
-        self.file.requires.iter().map(|wanted| wanted.value)
+        let said = self.file.requires.iter().map(|wanted| wanted.value);
+        let steps = self.file.steps.iter();
+        said.chain(steps.filter_map(|step| step.value.verb().needs()))
     }
 
     /// Whether it holds for a Kubernetes version such as `1.36.3`.
@@ -137,6 +141,14 @@ impl Scenario {
             Some(leading) => plan.with_authentication(leading.clone()),
             None => plan,
         })
+    }
+
+    /// Whether it gives the API server another authentication than its lab has.
+    #[must_use]
+    pub fn changes_authentication(&self) -> bool {
+        self.steps()
+            .iter()
+            .any(|step| step.value.name() == "configure")
     }
 
     pub(crate) fn root(&self) -> &Path {

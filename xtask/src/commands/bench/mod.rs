@@ -1,0 +1,131 @@
+//! `cargo xtask bench`: what takes how long, measured side by side in one run.
+
+mod embedded;
+mod process;
+mod series;
+
+use std::num::NonZero;
+use std::process::ExitCode;
+
+use authlab_lab::checkout::Checkout;
+use authlab_lab::host::Host;
+use authlab_lab::plan::Plan;
+use authlab_lab::state::BackendKind;
+use authlab_scenario::Case;
+use authlab_scenario::report::StepReport;
+use authlab_scenario::suite::{self, Options};
+use miette::{IntoDiagnostic, WrapErr, miette};
+use tokio_util::sync::CancellationToken;
+
+use self::series::Series;
+use super::{Ended, prepare_tools, runtime};
+use crate::cli::BenchArgs;
+use crate::terminal;
+
+/// `cargo xtask bench`
+pub fn run(args: &BenchArgs) -> Ended {
+    let checkout = Checkout::here();
+    let text = runtime()?.block_on(async {
+        let mut out = head();
+        let embedded = embedded::measure(&checkout, args.runs).await?;
+        out.push_str(&table("embedded", &embedded));
+        if args.process {
+            prepare_tools(BackendKind::Process).await?;
+            let (series, ratio) = process::measure(&checkout, args.runs.min(5)).await?;
+            out.push_str(&table("process", &series));
+            out.push_str(&ratio);
+        }
+        miette::Result::<String>::Ok(out)
+    })?;
+    terminal::print(&text);
+    if args.write {
+        let file = checkout.root().join("docs/benchmarks.md");
+        std::fs::write(&file, text)
+            .into_diagnostic()
+            .wrap_err("cannot write docs/benchmarks.md")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn head() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let build = if cfg!(debug_assertions) {
+        "development"
+    } else {
+        "release"
+    };
+    format!(
+        "# Benchmarks\n\nWritten by `cargo xtask bench --process --write`; {cores} cores, {build} \
+         build. Times depend on the machine: what counts is how they relate within one run.\n"
+    )
+}
+
+fn table(backend: &str, series: &[Series]) -> String {
+    let mut out = format!(
+        "\n## `{backend}`\n\n| what | runs | median | least | most | goal |\n\
+         |---|---|---|---|---|---|\n"
+    );
+    for one in series {
+        out.push_str(&one.row());
+    }
+    out
+}
+
+/// So many of the cases, from the first on again where there are fewer.
+fn some(cases: &[Case], number: usize) -> Vec<Case> {
+    cases.iter().cycle().take(number).cloned().collect()
+}
+
+/// Runs the cases, which must all hold, and answers with their steps.
+async fn suite(
+    checkout: &Checkout,
+    cases: &[Case],
+    backend: BackendKind,
+) -> miette::Result<Vec<StepReport>> {
+    let options = Options {
+        backend,
+        jobs: std::thread::available_parallelism().map_or(1, NonZero::get),
+        keep: false,
+    };
+    let cancel = CancellationToken::new();
+    let quiet = |_: &authlab_scenario::Event<'_>| {};
+    let report = suite::all(checkout, cases, options, &quiet, &cancel).await;
+    if report.exit_code() != 0 {
+        return Err(miette!(
+            help = format!("cargo xtask e2e --backend {}", backend.name()),
+            "a scenario did not hold"
+        ));
+    }
+    let steps = report.scenarios.into_iter().flat_map(|one| one.steps);
+    Ok(steps.collect())
+}
+
+/// How long logins with a password took, by provider.
+fn logins(runs: &[Vec<StepReport>]) -> Vec<Series> {
+    let mut dex = Series::new("login by password at Dex", "under 150 ms");
+    let mut keycloak = Series::new("login by password at Keycloak", "under 500 ms");
+    for step in runs.iter().flatten().filter(|step| step.verb == "login") {
+        for (series, how) in [
+            (&mut dex, " at dex by password"),
+            (&mut keycloak, " at keycloak by password"),
+        ] {
+            if step.summary.ends_with(how) {
+                #[expect(clippy::cast_precision_loss, reason = "a duration of a login")]
+                series.push(step.milliseconds as f64);
+            }
+        }
+    }
+    let mut all = vec![dex, keycloak];
+    all.retain(|series| !series.is_empty());
+    all
+}
+
+async fn start(
+    checkout: &Checkout,
+    kind: BackendKind,
+    lab: &str,
+    id: &str,
+) -> miette::Result<Host> {
+    let plan = Plan::load(checkout.root(), lab)?;
+    Ok(Host::start(checkout, kind, plan, id).await?)
+}

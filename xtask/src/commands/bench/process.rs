@@ -1,0 +1,40 @@
+//! What the real components take.
+
+use std::time::Instant;
+
+use authlab_lab::checkout::Checkout;
+use authlab_lab::state::BackendKind;
+
+use super::series::Series;
+use super::{logins, some, start, suite};
+
+const KIND: BackendKind = BackendKind::Process;
+
+/// Labs of real components without and with Dex, in turn; then scenarios on shared labs.
+pub async fn measure(checkout: &Checkout, runs: usize) -> miette::Result<(Vec<Series>, String)> {
+    let mut bare = Series::new("lab `plain` up: etcd, kube-apiserver, controllers", "");
+    let mut dex = Series::new("lab `dex` up: the same and Dex", "at most 1.5 x");
+    for run in 0..runs {
+        for (series, lab) in [(&mut bare, "plain"), (&mut dex, "dex")] {
+            let begun = Instant::now();
+            let id = format!("bench-{lab}-{run}");
+            let host = start(checkout, KIND, lab, &id).await?;
+            series.since(begun);
+            host.stop().await;
+        }
+    }
+    let ratio = format!(
+        "\nA `process` lab with Dex takes **{:.2} x** the time of etcd, kube-apiserver and \
+         kube-controller-manager alone (goal: at most 1.5 x), both measured in turn.\n",
+        dex.median() / bare.median()
+    );
+    let mut cases = authlab_scenario::list(checkout.root());
+    cases.retain(|case| case.scenario().is_ok_and(|one| !one.changes_authentication()));
+    let mut many = Series::new("100 scenarios that change no authentication", "under 60 s");
+    let begun = Instant::now();
+    let steps = suite(checkout, &some(&cases, 100), KIND).await?;
+    many.since(begun);
+    let mut all = vec![bare, dex, many];
+    all.extend(logins(&[steps]));
+    Ok((all, ratio))
+}
