@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::audit::AuditLog;
 use crate::chain::{Chain, impersonation::Successes, service_account::TokenIssuer};
 use crate::metrics::Metrics;
-use crate::resources::controllers;
+use crate::resources::{controllers, kinds::Kinds};
 use crate::status::Status;
 use crate::store::{Store, Transaction};
 
@@ -27,6 +27,7 @@ pub(crate) struct Cluster {
     /// Turns true when the server stops, which ends watches.
     pub(crate) stopping: watch::Sender<bool>,
     policy: RwLock<Arc<Policy>>,
+    kinds: RwLock<Arc<Kinds>>,
     chain: RwLock<Arc<Chain>>,
 }
 
@@ -47,6 +48,7 @@ impl Cluster {
             impersonations: Successes::default(),
             stopping: watch::Sender::new(false),
             policy: RwLock::default(),
+            kinds: RwLock::new(Arc::new(Kinds::with([]))),
             chain: RwLock::new(Arc::new(chain)),
         }
     }
@@ -70,6 +72,15 @@ impl Cluster {
     pub(crate) fn edit_policy(&self, edit: impl FnOnce(&mut Policy)) {
         let mut policy = self.policy.write().unwrap_or_else(PoisonError::into_inner);
         edit(Arc::make_mut(&mut policy));
+    }
+
+    /// The kinds served now.
+    pub(crate) fn kinds(&self) -> Arc<Kinds> {
+        Arc::clone(&self.kinds.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn replace_kinds(&self, kinds: Kinds) {
+        *self.kinds.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(kinds);
     }
 
     pub(crate) fn chain(&self) -> Arc<Chain> {

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use k8s_openapi::Resource;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, de};
 use serde_json::{Value, json};
@@ -26,9 +27,19 @@ where
     serde_json::to_value(typed).map_err(|error| DecodeError(error.to_string()))
 }
 
+/// Reads the metadata of a custom object and writes them back.
+pub(crate) fn metadata(value: Value) -> Result<Value, DecodeError> {
+    let typed: ObjectMeta = read_as("ObjectMeta", value)?;
+    serde_json::to_value(typed).map_err(|error| DecodeError(error.to_string()))
+}
+
+fn read<T: Resource + DeserializeOwned>(value: Value) -> Result<T, DecodeError> {
+    read_as(T::KIND, value)
+}
+
 /// Reads `value` as a `T`. A null is the zero value, as Go has it: serde takes it for an absent
 /// option by itself; inside string maps it is made an empty string here.
-fn read<T: Resource + DeserializeOwned>(mut value: Value) -> Result<T, DecodeError> {
+fn read_as<T: DeserializeOwned>(kind: &str, mut value: Value) -> Result<T, DecodeError> {
     loop {
         let error = match serde_path_to_error::deserialize::<_, T>(&value) {
             Ok(typed) => return Ok(typed),
@@ -38,7 +49,7 @@ fn read<T: Resource + DeserializeOwned>(mut value: Value) -> Result<T, DecodeErr
         let pointer = pointer(error.path());
         match value.pointer_mut(&pointer) {
             Some(null @ Value::Null) if text.ends_with("expected a string") => *null = json!(""),
-            _ => return Err(explain(T::KIND, error.path(), &text)),
+            _ => return Err(explain(kind, error.path(), &text)),
         }
     }
 }

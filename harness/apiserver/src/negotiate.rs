@@ -151,12 +151,18 @@ pub(crate) fn metadata_only(resource: &Resource, value: &Value) -> Value {
         })
     };
     match (value["items"].as_array(), &resource.served) {
-        (Some(items), Served::Objects(_)) => json!({
-            "kind": "PartialObjectMetadataList",
-            "apiVersion": "meta.k8s.io/v1",
-            "metadata": value["metadata"],
-            "items": items.iter().map(partial).collect::<Vec<_>>(),
-        }),
+        (Some(items), Served::Objects(_)) => {
+            let mut metadata = value["metadata"].clone();
+            if let Some(metadata) = metadata.as_object_mut() {
+                metadata.retain(|_, value| value != "");
+            }
+            json!({
+                "kind": "PartialObjectMetadataList",
+                "apiVersion": "meta.k8s.io/v1",
+                "metadata": metadata,
+                "items": items.iter().map(partial).collect::<Vec<_>>(),
+            })
+        }
         _ => partial(value),
     }
 }

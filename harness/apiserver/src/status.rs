@@ -171,8 +171,8 @@ impl Status {
     pub(crate) fn not_found(resource: &Resource, name: &str) -> Self {
         let message = format!("{} {} not found", resource.qualified(), quote(name));
         Self::new(StatusCode::NOT_FOUND, "NotFound", message).about(
-            resource.group,
-            resource.plural,
+            &resource.group,
+            &resource.plural,
             name,
         )
     }
@@ -185,8 +185,8 @@ impl Status {
     pub(crate) fn already_exists(resource: &Resource, name: &str) -> Self {
         let message = format!("{} {} already exists", resource.qualified(), quote(name));
         Self::new(StatusCode::CONFLICT, "AlreadyExists", message).about(
-            resource.group,
-            resource.plural,
+            &resource.group,
+            &resource.plural,
             name,
         )
     }
@@ -199,7 +199,7 @@ impl Status {
 
     /// An update or patch that names a resourceVersion other than the current one.
     pub(crate) fn stale(resource: &Resource, name: &str) -> Self {
-        Self::conflict(resource.group, resource.plural, name, MODIFIED)
+        Self::conflict(&resource.group, &resource.plural, name, MODIFIED)
     }
 
     /// `why` is the part after `is forbidden: `; everything empty means a non-resource request.
@@ -231,7 +231,7 @@ impl Status {
         let why = format!(
             "unable to create new content in namespace {namespace} because it is being terminated"
         );
-        Self::forbidden(resource.group, resource.plural, name, &why).because(
+        Self::forbidden(&resource.group, &resource.plural, name, &why).because(
             "NamespaceTerminating",
             format!("namespace {namespace} is being terminated"),
             "metadata.namespace",

@@ -115,7 +115,12 @@ impl Store {
         let news = history
             .range(start..)
             .filter(|change| change.resource == key);
-        Ok((news.cloned().collect(), view.state.revision))
+        let news = news.map(|change| Change {
+            object: resource.view(&change.object),
+            previous: change.previous.as_ref().map(|one| resource.view(one)),
+            ..change.clone()
+        });
+        Ok((news.collect(), view.state.revision))
     }
 }
 
@@ -144,9 +149,8 @@ impl Transaction<'_> {
         name: &str,
     ) -> Option<Arc<Value>> {
         let objects = self.state.objects.get(resource.key())?;
-        objects
-            .get(&(namespace.to_owned(), name.to_owned()))
-            .cloned()
+        let object = objects.get(&(namespace.to_owned(), name.to_owned()))?;
+        Some(resource.view(object))
     }
 
     pub(crate) fn list(&self, resource: &Resource, namespace: &str) -> Vec<Arc<Value>> {
@@ -154,13 +158,16 @@ impl Transaction<'_> {
             return Vec::new();
         };
         if namespace.is_empty() {
-            return objects.values().cloned().collect();
+            return objects
+                .values()
+                .map(|object| resource.view(object))
+                .collect();
         }
         let first = (namespace.to_owned(), String::new());
         let inside = objects
             .range(first..)
             .take_while(|((one, _), _)| one == namespace);
-        inside.map(|(_, object)| Arc::clone(object)).collect()
+        inside.map(|(_, object)| resource.view(object)).collect()
     }
 
     /// Stores an object under its own name with a new resourceVersion. An object equal to the

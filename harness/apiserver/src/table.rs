@@ -46,21 +46,18 @@ pub(crate) fn table(resource: &Resource, value: &Value, include: &str, define: b
     let Served::Objects(objects) = &resource.served else {
         return value.clone();
     };
-    let columns = objects.rules.columns();
     let row = |object: &Value| {
         let embedded = match include {
             "None" => Value::Null,
             "Object" => object.clone(),
             _ => crate::negotiate::metadata_only(resource, object),
         };
-        let cells: Vec<Value> = columns.iter().map(|column| (column.cell)(object)).collect();
-        json!({"cells": cells, "object": embedded})
+        json!({"cells": objects.rules.cells(object), "object": embedded})
     };
     let rows: Vec<Value> = match value["items"].as_array() {
         Some(items) => items.iter().map(row).collect(),
         None => vec![row(value)],
     };
-    let definitions: Vec<Value> = columns.iter().filter(|_| define).map(definition).collect();
     let mut metadata = json!({"resourceVersion": value["metadata"]["resourceVersion"]});
     for key in ["continue", "remainingItemCount"] {
         if !value["metadata"][key].is_null() {
@@ -71,12 +68,12 @@ pub(crate) fn table(resource: &Resource, value: &Value, include: &str, define: b
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": metadata,
-        "columnDefinitions": if define { json!(definitions) } else { Value::Null },
+        "columnDefinitions": if define { json!(objects.rules.definitions()) } else { Value::Null },
         "rows": rows,
     })
 }
 
-fn definition(column: &Column) -> Value {
+pub(crate) fn definition(column: &Column) -> Value {
     json!({
         "name": column.name,
         "type": "string",

@@ -1,15 +1,16 @@
 //! Request bodies to objects of a kind.
 
 use authlab_authn::yaml11;
+use authlab_rbac::validation::FieldError;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::options::FieldValidation;
 use crate::call::Call;
-use crate::decode::{DecodeError, Tree};
+use crate::decode::Tree;
 use crate::object::Object as _;
 use crate::protobuf;
-use crate::resources::{Resource, api_version};
+use crate::resources::{Decode, Resource, api_version};
 use crate::status::Status;
 
 const ACCEPTED: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
@@ -19,19 +20,19 @@ pub(super) struct Kind<'a> {
     pub(super) group: &'a str,
     pub(super) version: &'a str,
     pub(super) kind: &'a str,
-    pub(super) decode: fn(Value) -> Result<Value, DecodeError>,
+    pub(super) decode: &'a Decode,
+    /// Custom kinds must say what they are, and say so in other words.
+    pub(super) custom: bool,
 }
 
 impl<'a> Kind<'a> {
-    pub(super) fn of(
-        resource: &'a Resource,
-        decode: fn(Value) -> Result<Value, DecodeError>,
-    ) -> Self {
+    pub(super) fn of(resource: &'a Resource, decode: &'a Decode) -> Self {
         Self {
-            group: resource.group,
-            version: resource.version,
-            kind: resource.kind,
+            group: &resource.group,
+            version: &resource.version,
+            kind: &resource.kind,
             decode,
+            custom: resource.custom().is_some(),
         }
     }
 }
@@ -51,15 +52,8 @@ pub(super) fn object(
 fn parse(call: &Call, kind: &str) -> Result<(Value, Tree), Status> {
     let body = &call.body;
     let unrecognized = |language: &str, error: &str| {
-        let text = String::from_utf8_lossy(body);
-        let text = if text.is_empty() {
-            "<empty>".into()
-        } else {
-            text
-        };
-        Status::bad_request(format!(
-            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; {language} parse error: {error} ({text})"
-        ))
+        let why = format!("couldn't get version/kind; {language} parse error: {error}");
+        unrecognized(body, kind, &why)
     };
     let value: Value = match call.content_type() {
         "" | "application/json" | "*/*" => {
@@ -77,6 +71,18 @@ fn parse(call: &Call, kind: &str) -> Result<(Value, Tree), Status> {
     };
     let tree = shape(&value);
     Ok((value, tree))
+}
+
+fn unrecognized(body: &[u8], kind: &str, why: &str) -> Status {
+    let text = String::from_utf8_lossy(body);
+    let text = match text.char_indices().nth(30) {
+        _ if text.is_empty() => "<empty>".to_owned(),
+        Some((end, _)) => format!("{} ...", &text[..end]),
+        None => text.into_owned(),
+    };
+    Status::bad_request(format!(
+        "the object provided is unrecognized (must be of type {kind}): {why} ({text})"
+    ))
 }
 
 /// The shape of a value that did not come from JSON text.
@@ -111,6 +117,26 @@ pub(super) fn typed(
     let expected = api_version(kind.group, kind.version);
     let given = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
     let (version, name) = (given("apiVersion"), given("kind"));
+    if kind.custom {
+        let body = &call.body;
+        if name.is_empty() {
+            let text = String::from_utf8_lossy(body);
+            return Err(unrecognized(
+                body,
+                kind.kind,
+                &format!("Object 'Kind' is missing in '{text}'"),
+            ));
+        }
+        if version != expected {
+            return Err(Status::bad_request(format!(
+                "the API version in the data ({version}) does not match the expected API version ({expected})"
+            )));
+        }
+        if name != kind.kind {
+            let error = FieldError::invalid("kind", &name, format!("must be {}", kind.kind));
+            return Err(Status::invalid(kind.group, &name, value.name(), &[error]));
+        }
+    }
     let refuse = |name: &str, version: &str, why: &str| {
         let version = version.rsplit('/').next().unwrap_or_default();
         Status::bad_request(format!(
@@ -144,24 +170,29 @@ pub(super) fn typed(
     value["kind"] = json!(kind.kind);
     let object = (kind.decode)(value)
         .map_err(|error| refuse(kind.kind, kind.version, &error.to_string()))?;
-    findings(call, validation, tree, &object, |why| {
+    findings(call, validation, tree, &object, kind.custom, |why| {
         refuse(kind.kind, kind.version, why)
     })?;
     Ok(object)
 }
 
-/// Warns of, or refuses, duplicate and unknown fields.
+/// Warns of, or refuses, duplicate and unknown fields: in the order of the text, or those of
+/// custom kinds sorted.
 pub(super) fn findings(
     call: &Call,
     validation: FieldValidation,
     tree: &Tree,
     object: &Value,
+    sorted: bool,
     refuse: impl Fn(&str) -> Status,
 ) -> Result<(), Status> {
     if validation == FieldValidation::Ignore {
         return Ok(());
     }
-    let findings = tree.findings(object);
+    let mut findings = tree.findings(object);
+    if sorted {
+        findings.sort_by_key(|finding| (finding.starts_with("unknown"), finding.clone()));
+    }
     match validation {
         FieldValidation::Strict if !findings.is_empty() => Err(refuse(&format!(
             "strict decoding error: {}",

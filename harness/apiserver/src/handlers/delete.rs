@@ -153,8 +153,8 @@ impl DeleteOptions {
                 "the UID in the precondition ({wanted}) does not match the UID in record ({current}). The object might have been deleted and then recreated"
             );
             return Err(Status::conflict(
-                resource.group,
-                resource.kind,
+                &resource.group,
+                &resource.kind,
                 object.name(),
                 &why,
             ));
@@ -165,8 +165,8 @@ impl DeleteOptions {
                 "the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record ({current}). The object might have been modified"
             );
             return Err(Status::conflict(
-                resource.group,
-                resource.kind,
+                &resource.group,
+                &resource.kind,
                 object.name(),
                 &why,
             ));

@@ -12,17 +12,18 @@ use sha2::{Digest, Sha256};
 use super::health;
 use crate::call::Call;
 use crate::negotiate;
-use crate::resources::{self, Resource, Served, api_version};
+use crate::resources::{Resource, Served, api_version, kinds::Kinds};
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 pub(super) fn serve(call: &Call) -> Option<Response> {
+    let kinds = call.cluster.kinds();
     let path = call.info.path.trim_matches('/');
     let parts: Vec<&str> = path.split('/').collect();
     let found = match parts.as_slice() {
-        [""] => return Some(health::root(call, paths())),
-        ["api"] if wants_aggregated(call) => return Some(aggregated(&[""])),
-        ["apis"] if wants_aggregated(call) => return Some(aggregated(&groups())),
+        [""] => return Some(health::root(call, paths(&kinds))),
+        ["api"] if wants_aggregated(call) => return Some(aggregated(&kinds, &[""])),
+        ["apis"] if wants_aggregated(call) => return Some(aggregated(&kinds, &kinds.groups())),
         ["api"] => json!({
             "kind": "APIVersions",
             "versions": ["v1"],
@@ -30,62 +31,38 @@ pub(super) fn serve(call: &Call) -> Option<Response> {
                 [{"clientCIDR": "0.0.0.0/0", "serverAddress": call.cluster.address.to_string()}],
         }),
         ["apis"] => {
-            let groups: Vec<Value> = groups().iter().filter_map(|name| group(name)).collect();
+            let groups = kinds.groups().into_iter();
+            let groups: Vec<Value> = groups.filter_map(|name| group(&kinds, name)).collect();
             json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
         }
-        ["api", "v1"] => resource_list("", "v1")?,
+        ["api", "v1"] => resource_list(&kinds, "", "v1")?,
         ["apis", name] => {
-            let mut found = group(name)?;
+            let mut found = group(&kinds, name)?;
             found["kind"] = json!("APIGroup");
             found["apiVersion"] = json!("v1");
             found
         }
-        ["apis", group, version] => resource_list(group, version)?,
+        ["apis", group, version] => resource_list(&kinds, group, version)?,
         _ => return None,
     };
     Some(negotiate::value(call, StatusCode::OK, &found))
 }
 
-/// All named groups, in the order of discovery.
-fn groups() -> Vec<&'static str> {
-    let mut groups: Vec<&str> = resources::all()
-        .iter()
-        .map(|one| one.group)
-        .filter(|group| !group.is_empty())
-        .collect();
-    groups.dedup();
-    groups
-}
-
-/// The versions of a group.
-fn versions(group: &str) -> Vec<&'static str> {
-    let mut versions: Vec<&str> = resources::all()
-        .iter()
-        .filter(|one| one.group == group)
-        .map(|one| one.version)
-        .collect();
-    versions.sort_unstable();
-    versions.dedup();
-    versions
-}
-
-fn paths() -> Vec<String> {
+fn paths(kinds: &Kinds) -> Vec<String> {
     let mut paths: Vec<String> = ["/api", "/api/v1", "/apis", "/apis/"]
         .map(str::to_owned)
         .into();
-    for group in groups() {
+    for group in kinds.groups() {
         paths.push(format!("/apis/{group}"));
-        paths.extend(
-            versions(group)
-                .iter()
-                .map(|version| format!("/apis/{group}/{version}")),
-        );
+        let versions = kinds.versions(group).into_iter();
+        paths.extend(versions.map(|version| format!("/apis/{group}/{version}")));
     }
     paths
 }
 
-fn group(name: &str) -> Option<Value> {
-    let versions: Vec<Value> = versions(name)
+fn group(kinds: &Kinds, name: &str) -> Option<Value> {
+    let versions: Vec<Value> = kinds
+        .versions(name)
         .iter()
         .map(|version| json!({"groupVersion": api_version(name, version), "version": version}))
         .collect();
@@ -93,22 +70,19 @@ fn group(name: &str) -> Option<Value> {
     Some(json!({"name": name, "versions": versions, "preferredVersion": preferred}))
 }
 
-fn resource_list(group: &str, version: &str) -> Option<Value> {
+fn resource_list(kinds: &Kinds, group: &str, version: &str) -> Option<Value> {
     let mut list = Vec::new();
-    for one in resources::all()
-        .iter()
-        .filter(|one| one.group == group && one.version == version)
-    {
+    for one in kinds.in_version(group, version) {
         list.push(entry(one));
         let Served::Objects(objects) = &one.served else {
             continue;
         };
-        for below in objects.subresources {
+        for below in &objects.subresources {
             let mut value = json!({
                 "name": format!("{}/{}", one.plural, below.name),
                 "singularName": "",
                 "namespaced": one.namespaced,
-                "kind": below.body.map_or(one.kind, |(_, _, kind)| kind),
+                "kind": below.body.map_or(one.kind.as_str(), |(_, _, kind)| kind),
                 "verbs": below.verbs,
             });
             if let Some((group, version, _)) = below.body {
@@ -159,19 +133,19 @@ fn wants_aggregated(call: &Call) -> bool {
         })
 }
 
-fn aggregated(groups: &[&str]) -> Response {
+fn aggregated(kinds: &Kinds, groups: &[&str]) -> Response {
     let items: Vec<Value> = groups
         .iter()
         .map(|group| {
-            let versions: Vec<Value> = versions(group)
-                .iter()
+            let versions: Vec<Value> = kinds
+                .versions(group)
+                .into_iter()
                 .map(|version| {
-                    let kinds = resources::all()
-                        .iter()
-                        .filter(|one| one.group == *group && one.version == *version);
+                    let entries = kinds.in_version(group, version);
+                    let entries = entries.map(|one| aggregated_entry(one));
                     json!({
                         "version": version,
-                        "resources": kinds.map(aggregated_entry).collect::<Vec<_>>(),
+                        "resources": entries.collect::<Vec<_>>(),
                         "freshness": "Current",
                     })
                 })
@@ -196,7 +170,7 @@ fn aggregated_entry(one: &Resource) -> Value {
     let kind = |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
     let mut value = json!({
         "resource": one.plural,
-        "responseKind": kind(one.group, one.version, one.kind),
+        "responseKind": kind(&one.group, &one.version, &one.kind),
         "scope": if one.namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": one.singular,
         "verbs": one.verbs(),
@@ -211,7 +185,8 @@ fn aggregated_entry(one: &Resource) -> Value {
         && !objects.subresources.is_empty()
     {
         let below = objects.subresources.iter().map(|below| {
-            let (group, version, name) = below.body.unwrap_or((one.group, one.version, one.kind));
+            let (group, version, name) =
+                below.body.unwrap_or((&one.group, &one.version, &one.kind));
             json!({
                 "subresource": below.name,
                 "responseKind": kind(group, version, name),

@@ -28,6 +28,7 @@ mod options;
 mod patch;
 mod read;
 mod reviews;
+mod scale;
 mod watch;
 mod write;
 
@@ -189,12 +190,22 @@ fn authorize(
 
 /// Requests about resources.
 async fn resource(call: &Call, target: &ResourceInfo) -> Result<Response, Status> {
-    if !resources::all().iter().any(|one| one.group == target.group) {
-        return Ok(no_such_page());
-    }
-    let resource = resources::find(&target.group, &target.version, &target.resource)
-        .ok_or_else(Status::no_such_resource)?;
+    let kinds = call.cluster.kinds();
+    let Some(resource) = kinds.find(&target.group, &target.version, &target.resource) else {
+        // What is nobody's path is a page that is not there.
+        let known = resources::builtin()
+            .iter()
+            .any(|one| one.group == target.group && one.version == target.version);
+        return if known {
+            Err(Status::no_such_resource())
+        } else {
+            Ok(no_such_page())
+        };
+    };
     negotiate::check(call)?;
+    if let Some(warning) = resource.custom().and_then(|custom| custom.warning.as_ref()) {
+        call.warn(warning.clone());
+    }
     if target.excess || (resource.namespaced && target.named && target.namespace.is_empty()) {
         return Err(Status::no_such_resource());
     }
@@ -218,6 +229,9 @@ async fn resource(call: &Call, target: &ResourceInfo) -> Result<Response, Status
         }
         if target.subresource == "token" {
             return reviews::create(call, resource, resources::Review::TokenRequest).await;
+        }
+        if target.subresource == "scale" {
+            return scale::serve(call, resource, objects, target);
         }
     }
     match (call.info.verb.as_str(), target.named) {

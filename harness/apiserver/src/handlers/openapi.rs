@@ -10,34 +10,36 @@ use serde_json::{Map, Value, json};
 use super::health;
 use crate::call::Call;
 use crate::negotiate;
-use crate::resources::{self, Resource, Served};
+use crate::object::entry;
+use crate::resources::{Resource, Served, kinds::Kinds};
 
 const PROTOBUF_V2: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 pub(super) fn serve(call: &Call) -> Option<Response> {
+    let kinds = call.cluster.kinds();
     let path = call.info.path.trim_end_matches('/');
     if path == "/openapi/v2" {
         return Some(version_2(call));
     }
     if path == "/openapi/v3" {
-        return Some(negotiate::json(call, StatusCode::OK, &index()));
+        return Some(negotiate::json(call, StatusCode::OK, &index(&kinds)));
     }
     let group_version = path.strip_prefix("/openapi/v3/")?;
-    let document = document(group_version)?;
+    let document = document(&kinds, group_version)?;
     Some(negotiate::json(call, StatusCode::OK, &document))
 }
 
 /// `api/v1`, `apis/GROUP/VERSION`.
 fn prefix(resource: &Resource) -> String {
-    match resource.group {
+    match resource.group.as_str() {
         "" => format!("api/{}", resource.version),
         group => format!("apis/{group}/{}", resource.version),
     }
 }
 
-fn index() -> Value {
+fn index(kinds: &Kinds) -> Value {
     let mut paths = Map::new();
-    for resource in resources::all() {
+    for resource in kinds.all() {
         let prefix = prefix(resource);
         let url = format!("/openapi/v3/{prefix}?hash={}", health::GIT_VERSION);
         paths.insert(prefix, json!({"serverRelativeURL": url}));
@@ -49,12 +51,19 @@ fn info() -> Value {
     json!({"title": "Kubernetes", "version": health::GIT_VERSION})
 }
 
-fn document(group_version: &str) -> Option<Value> {
+fn document(kinds: &Kinds, group_version: &str) -> Option<Value> {
     let mut paths = Map::new();
-    for resource in resources::all()
+    let mut schemas = Map::new();
+    for resource in kinds
+        .all()
         .iter()
         .filter(|one| prefix(one) == group_version)
     {
+        if let Served::Objects(objects) = &resource.served
+            && let Some(custom) = objects.rules.custom()
+        {
+            schemas.insert(model(resource), schema(resource, &custom.text));
+        }
         let base = if resource.namespaced {
             format!(
                 "/{group_version}/namespaces/{{namespace}}/{}",
@@ -82,7 +91,36 @@ fn document(group_version: &str) -> Option<Value> {
             json!({"get": operation("list"), "post": operation("post")}),
         );
     }
-    (!paths.is_empty()).then(|| json!({"openapi": "3.0.0", "info": info(), "paths": paths}))
+    (!paths.is_empty()).then(|| {
+        json!({
+            "openapi": "3.0.0",
+            "info": info(),
+            "paths": paths,
+            "components": {"schemas": schemas},
+        })
+    })
+}
+
+/// A custom kind's name among the schemas: the group's labels backwards, version and kind.
+fn model(resource: &Resource) -> String {
+    let group: Vec<&str> = resource.group.rsplit('.').collect();
+    format!("{}.{}.{}", group.join("."), resource.version, resource.kind)
+}
+
+/// The schema of a custom kind as it is published: with what every object has.
+fn schema(resource: &Resource, text: &Value) -> Value {
+    let mut schema = text.clone();
+    let own = entry(&mut schema, "properties");
+    for field in ["apiVersion", "kind"] {
+        own.insert(field.to_owned(), json!({"type": "string"}));
+    }
+    own.insert("metadata".to_owned(), json!({"type": "object"}));
+    schema["x-kubernetes-group-version-kind"] = json!([{
+        "group": resource.group,
+        "version": resource.version,
+        "kind": resource.kind,
+    }]);
+    schema
 }
 
 fn operation(resource: &Resource, action: &str) -> Value {

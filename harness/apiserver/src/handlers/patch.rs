@@ -22,7 +22,7 @@ pub(super) fn patch(
     objects: &Objects,
     target: &ResourceInfo,
 ) -> Result<Response, Status> {
-    let language = Language::of(call)?;
+    let language = Language::of(call, resource)?;
     let options = WriteOptions::read(call, "PatchOptions")?;
     if language == Language::Apply && call.query.get("fieldManager").is_none_or(str::is_empty) {
         let error = FieldError::required("fieldManager", "is required for apply patch");
@@ -36,7 +36,7 @@ pub(super) fn patch(
         target,
         dry_run: options.dry_run,
     };
-    let kind = Kind::of(resource, objects.decode);
+    let kind = Kind::of(resource, &objects.decode);
     let (code, made) = call.cluster.write(|transaction| {
         let Some(current) = place.current(transaction) else {
             if language != Language::Apply {
@@ -46,13 +46,26 @@ pub(super) fn patch(
             place.check_name(&object)?;
             return Ok((StatusCode::CREATED, place.add(transaction, object)?));
         };
-        let patched = language.change(resource, &current, &patch)?;
+        let mut patched = (*current).clone();
+        language.change(&resource.kind, &mut patched, &patch)?;
         let patched = typed(call, &kind, options, patched)?;
         place.check_name(&patched)?;
         let changed = place.change(transaction, &current, patched)?;
         Ok((StatusCode::OK, changed))
     })?;
     Ok(negotiate::object(call, code, resource, &made))
+}
+
+/// A patch of something that is not stored as such: by merging or step by step.
+pub(super) fn plain(call: &Call, current: &Value) -> Result<Value, Status> {
+    let mut object = current.clone();
+    let patch = Language::Merge.parse(call)?;
+    match call.content_type() {
+        "application/json-patch+json" => Language::Json.change("", &mut object, &patch)?,
+        "application/merge-patch+json" => Language::Merge.change("", &mut object, &patch)?,
+        _ => return Err(Status::unsupported_route()),
+    }
+    Ok(object)
 }
 
 /// Checks what came of a patch; complaints are about the patch.
@@ -68,7 +81,14 @@ fn typed(
     };
     let tree = body::shape(&patched);
     let object = (kind.decode)(patched.clone()).map_err(|error| invalid(&error.to_string()))?;
-    body::findings(call, options.validation, &tree, &object, invalid)?;
+    body::findings(
+        call,
+        options.validation,
+        &tree,
+        &object,
+        kind.custom,
+        invalid,
+    )?;
     Ok(object)
 }
 
@@ -81,12 +101,17 @@ enum Language {
 }
 
 impl Language {
-    fn of(call: &Call) -> Result<Self, Status> {
+    fn of(call: &Call, resource: &Resource) -> Result<Self, Status> {
         match call.content_type() {
             "application/json-patch+json" => Ok(Self::Json),
             "application/merge-patch+json" => Ok(Self::Merge),
-            "application/strategic-merge-patch+json" => Ok(Self::Strategic),
+            "application/strategic-merge-patch+json" if resource.custom().is_none() => {
+                Ok(Self::Strategic)
+            }
             "application/apply-patch+yaml" => Ok(Self::Apply),
+            _ if resource.custom().is_some() => Err(Status::unsupported_body(
+                "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+            )),
             _ => Err(Status::unsupported_route()),
         }
     }
@@ -106,28 +131,28 @@ impl Language {
         })
     }
 
-    /// The object after the patch. Server-side apply is without ownership here: what is applied is
+    /// Patches the object. Server-side apply is without ownership here: what is applied is
     /// merged in as by a strategic merge, and nothing is taken away.
-    fn change(self, resource: &Resource, current: &Value, patch: &Value) -> Result<Value, Status> {
-        let mut object = current.clone();
+    fn change(self, kind: &str, object: &mut Value, patch: &Value) -> Result<(), Status> {
         match self {
             Self::Json => {
                 let patch: json_patch::Patch =
                     serde_json::from_value(patch.clone()).map_err(|error| {
                         Status::bad_request(format!("error decoding patch: {error}"))
                     })?;
-                json_patch::patch(&mut object, &patch).map_err(|_| Status::unprocessable())?;
+                json_patch::patch(object, &patch).map_err(|_| Status::unprocessable())?;
             }
-            Self::Merge => json_patch::merge(&mut object, patch),
-            Self::Strategic | Self::Apply => strategic::merge(resource.kind, &mut object, patch)
-                .map_err(|why| {
+            Self::Merge => json_patch::merge(object, patch),
+            Self::Strategic | Self::Apply => {
+                strategic::merge(kind, object, patch).map_err(|why| {
                     let error = FieldError::invalid("patch", &patch.to_string(), why);
                     Status::invalid("", "", "", &[error])
-                })?,
+                })?;
+            }
         }
         if !object.is_object() {
-            object = json!({});
+            *object = json!({});
         }
-        Ok(object)
+        Ok(())
     }
 }

@@ -79,15 +79,20 @@ pub(super) fn list(
     Ok(negotiate::object(call, StatusCode::OK, resource, &list))
 }
 
-/// A list of a kind; its items say nothing about their type, as in the real server's answers.
+/// A list of a kind; items of built-in kinds say nothing about their type, as in the real
+/// server's answers.
 pub(super) fn list_of(
     resource: &Resource,
     objects: &Objects,
     metadata: Value,
     mut items: Vec<Value>,
 ) -> Value {
-    for item in &mut items {
-        if let Some(item) = item.as_object_mut() {
+    let mut metadata = metadata;
+    if resource.custom().is_some() {
+        let more = metadata["continue"].take();
+        metadata["continue"] = json!(more.as_str().unwrap_or_default());
+    } else {
+        for item in items.iter_mut().filter_map(Value::as_object_mut) {
             item.remove("kind");
             item.remove("apiVersion");
         }
@@ -105,7 +110,7 @@ pub(super) fn selector(call: &Call, objects: &Objects) -> Result<Selector, Statu
         call.query.get("labelSelector"),
         call.query.get("fieldSelector"),
     );
-    Selector::parse(labels, fields, objects.rules.selectable())
+    Selector::parse(labels, fields, &objects.rules.selectable())
 }
 
 /// The namespace under which a kind is stored: a namespace object itself is in none.

@@ -20,7 +20,7 @@ use crate::chain::service_account::{Binding, Reference};
 use crate::decode;
 use crate::negotiate;
 use crate::object::{Object, now, strings};
-use crate::resources::{self, Resource, Review};
+use crate::resources::{self, Decode, Resource, Review};
 use crate::status::Status;
 use authlab_authn::UserInfo;
 
@@ -33,14 +33,14 @@ pub(super) async fn create(
     review: Review,
 ) -> Result<Response, Status> {
     let options = WriteOptions::read(call, "CreateOptions")?;
-    let decode = match review {
-        Review::Token => decode::through::<authentication::TokenReview>,
-        Review::SelfSubject => decode::through::<authentication::SelfSubjectReview>,
-        Review::TokenRequest => decode::through::<authentication::TokenRequest>,
-        Review::SubjectAccess => decode::through::<authorization::SubjectAccessReview>,
-        Review::LocalSubjectAccess => decode::through::<authorization::LocalSubjectAccessReview>,
-        Review::SelfSubjectAccess => decode::through::<authorization::SelfSubjectAccessReview>,
-        Review::SelfSubjectRules => decode::through::<authorization::SelfSubjectRulesReview>,
+    let decode: &Decode = match review {
+        Review::Token => &decode::through::<authentication::TokenReview>,
+        Review::SelfSubject => &decode::through::<authentication::SelfSubjectReview>,
+        Review::TokenRequest => &decode::through::<authentication::TokenRequest>,
+        Review::SubjectAccess => &decode::through::<authorization::SubjectAccessReview>,
+        Review::LocalSubjectAccess => &decode::through::<authorization::LocalSubjectAccessReview>,
+        Review::SelfSubjectAccess => &decode::through::<authorization::SelfSubjectAccessReview>,
+        Review::SelfSubjectRules => &decode::through::<authorization::SelfSubjectRulesReview>,
     };
     let kind = match review {
         Review::TokenRequest => Kind {
@@ -48,6 +48,7 @@ pub(super) async fn create(
             version: "v1",
             kind: "TokenRequest",
             decode,
+            custom: false,
         },
         _ => Kind::of(resource, decode),
     };

@@ -32,7 +32,7 @@ const BOOKMARK: Duration = Duration::from_secs(60);
 
 pub(super) fn watch(
     call: &Call,
-    resource: &'static Resource,
+    resource: &Arc<Resource>,
     objects: &Objects,
     target: &ResourceInfo,
 ) -> Result<Response, Status> {
@@ -49,7 +49,7 @@ pub(super) fn watch(
     let bookmarks = call.query.flag("allowWatchBookmarks");
     let mut session = Session {
         cluster: Arc::clone(&call.cluster),
-        resource,
+        resource: Arc::clone(resource),
         namespace: read::scope(resource, target).to_owned(),
         name: if target.named {
             target.name.clone()
@@ -110,7 +110,7 @@ impl Shape {
 /// One client's watch.
 struct Session {
     cluster: Arc<Cluster>,
-    resource: &'static Resource,
+    resource: Arc<Resource>,
     namespace: String,
     name: String,
     selector: Selector,
@@ -131,7 +131,7 @@ struct Session {
 impl Session {
     /// Sends what exists already, as additions.
     fn begin(&mut self, mark: bool) {
-        let (objects, revision) = self.cluster.store.list(self.resource, &self.namespace);
+        let (objects, revision) = self.cluster.store.list(&self.resource, &self.namespace);
         for object in objects {
             if self.wants(&object) {
                 self.send("ADDED", &object);
@@ -183,7 +183,7 @@ impl Session {
 
     /// Takes over the changes since the last time.
     fn collect(&mut self) {
-        match self.cluster.store.since(self.resource, self.revision) {
+        match self.cluster.store.since(&self.resource, self.revision) {
             Ok((changes, reached)) => {
                 changes.iter().for_each(|change| self.change(change));
                 self.revision = self.revision.max(reached);
@@ -221,8 +221,8 @@ impl Session {
     fn send(&mut self, kind: &str, object: &Value) {
         let object = match &self.shape {
             Shape::Full => return self.push(kind, object),
-            Shape::Metadata => negotiate::metadata_only(self.resource, object),
-            Shape::Table(include) => table::table(self.resource, object, include, !self.defined),
+            Shape::Metadata => negotiate::metadata_only(&self.resource, object),
+            Shape::Table(include) => table::table(&self.resource, object, include, !self.defined),
         };
         self.defined = true;
         self.push(kind, &object);
@@ -234,7 +234,7 @@ impl Session {
         if initial {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
-        let kind = self.resource.kind;
+        let kind = &self.resource.kind;
         let version = self.resource.api_version();
         let object = json!({"kind": kind, "apiVersion": version, "metadata": metadata});
         self.send("BOOKMARK", &object);

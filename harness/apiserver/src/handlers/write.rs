@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use authlab_rbac::validation::FieldError;
 use axum::response::Response;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -33,7 +34,7 @@ pub(super) fn create(
     target: &ResourceInfo,
 ) -> Result<Response, Status> {
     let options = WriteOptions::read(call, "CreateOptions")?;
-    let kind = Kind::of(resource, objects.decode);
+    let kind = Kind::of(resource, &objects.decode);
     let object = body::object(call, &kind, options.validation)?;
     let place = Place {
         call,
@@ -60,7 +61,7 @@ pub(super) fn update(
     target: &ResourceInfo,
 ) -> Result<Response, Status> {
     let options = WriteOptions::read(call, "UpdateOptions")?;
-    let kind = Kind::of(resource, objects.decode);
+    let kind = Kind::of(resource, &objects.decode);
     let object = body::object(call, &kind, options.validation)?;
     let place = Place {
         call,
@@ -105,7 +106,7 @@ impl Place<'_> {
         transaction: &mut Transaction<'_>,
         mut object: Value,
     ) -> Result<Arc<Value>, Status> {
-        let rules = self.objects.rules;
+        let rules = &*self.objects.rules;
         self.enter_namespace(&mut object)?;
         if !object.revision().is_empty() {
             let why = "resourceVersion should not be set on objects to be created";
@@ -154,10 +155,20 @@ impl Place<'_> {
         current: &Arc<Value>,
         mut object: Value,
     ) -> Result<Arc<Value>, Status> {
-        let rules = self.objects.rules;
-        let (group, plural, name) = (self.resource.group, self.resource.plural, &self.target.name);
+        let rules = &*self.objects.rules;
+        let (group, plural, name) = (
+            &self.resource.group,
+            &self.resource.plural,
+            &self.target.name,
+        );
         self.enter_namespace(&mut object)?;
         let (revision, uid) = (object.revision(), object.uid());
+        if revision.is_empty() && rules.needs_revision() {
+            let why = "must be specified for an update";
+            let field = "metadata.resourceVersion";
+            let error = FieldError::invalid_json(field, "0".to_owned(), why);
+            return Err(Status::invalid(group, plural, name, &[error]));
+        }
         if !revision.is_empty() && revision != current.revision() {
             return Err(Status::stale(self.resource, name));
         }
@@ -252,15 +263,15 @@ impl Place<'_> {
     }
 
     fn validate(&self, object: &Value, old: Option<&Value>) -> Result<(), Status> {
-        let rules = self.objects.rules;
+        let rules = &*self.objects.rules;
         let mut errors = validation::metadata(object, old, |name| rules.check_name(name));
         errors.extend(rules.validate(object, old));
         if errors.is_empty() {
             return Ok(());
         }
         Err(Status::invalid(
-            self.resource.group,
-            self.resource.kind,
+            &self.resource.group,
+            &self.resource.kind,
             object.name(),
             &errors,
         ))

@@ -17,7 +17,7 @@ const DATA: Column = Column::text("Data", |object| {
 });
 
 impl Rules for ConfigMaps {
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &[Column] {
         &[NAME, DATA, AGE]
     }
 

@@ -3,8 +3,9 @@
 
 use k8s_openapi::Resource as _;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
-use super::{config_maps, namespaces, rbac, records, service_accounts};
+use super::{config_maps, definitions, namespaces, rbac, records, service_accounts};
 use crate::cluster::Cluster;
 use crate::object::Object;
 use crate::store::{Change, ChangeKind, Transaction};
@@ -42,8 +43,9 @@ fn react(cluster: &Cluster, transaction: &mut Transaction<'_>, change: &Change) 
     let deleted = change.kind == ChangeKind::Deleted;
     match change.object["kind"].as_str() {
         Some(Namespace::KIND) if change.object.terminating() && !deleted => {
-            namespaces::terminate(transaction, name);
+            namespaces::terminate(cluster, transaction, name);
         }
+        Some(CustomResourceDefinition::KIND) => definitions::react(cluster, transaction, change),
         Some(Namespace::KIND) if change.kind == ChangeKind::Added => {
             service_accounts::ensure_default(transaction, name);
             config_maps::publish_root_ca(cluster, transaction, name);
@@ -63,7 +65,10 @@ fn react(cluster: &Cluster, transaction: &mut Transaction<'_>, change: &Change) 
         _ => {}
     }
     // With its last object gone, a terminating namespace can go too.
-    if deleted && !namespace.is_empty() {
-        namespaces::terminate(transaction, namespace);
+    if deleted {
+        definitions::object_gone(transaction, &change.resource);
+        if !namespace.is_empty() {
+            namespaces::terminate(cluster, transaction, namespace);
+        }
     }
 }

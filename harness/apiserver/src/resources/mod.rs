@@ -1,6 +1,6 @@
 //! The kinds served, one entry each, and the rules that set them apart.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use authlab_rbac::validation::FieldError;
 use k8s_openapi::{ClusterResourceScope, ListableResource, NamespaceResourceScope};
@@ -11,10 +11,13 @@ use crate::call::Call;
 use crate::decode::{self, DecodeError};
 use crate::object::{Object as _, now};
 use crate::status::{Status, qualified};
-use crate::table::Column;
+use crate::table::{self, Column};
 
 pub(crate) mod config_maps;
 pub(crate) mod controllers;
+pub(crate) mod custom;
+pub(crate) mod definitions;
+pub(crate) mod kinds;
 pub(crate) mod namespaces;
 pub(crate) mod rbac;
 pub(crate) mod records;
@@ -24,14 +27,14 @@ pub(crate) mod validation;
 
 /// One kind of the API.
 pub(crate) struct Resource {
-    pub(crate) group: &'static str,
-    pub(crate) version: &'static str,
-    pub(crate) kind: &'static str,
-    pub(crate) plural: &'static str,
+    pub(crate) group: String,
+    pub(crate) version: String,
+    pub(crate) kind: String,
+    pub(crate) plural: String,
     pub(crate) singular: String,
     pub(crate) namespaced: bool,
-    pub(crate) short_names: &'static [&'static str],
-    pub(crate) categories: &'static [&'static str],
+    pub(crate) short_names: Vec<String>,
+    pub(crate) categories: Vec<String>,
     pub(crate) served: Served,
     key: String,
 }
@@ -58,15 +61,19 @@ pub(crate) enum Review {
 
 /// A stored kind: its type and its rules.
 pub(crate) struct Objects {
-    pub(crate) list_kind: &'static str,
+    pub(crate) list_kind: String,
     /// Reads the object as its Kubernetes type and writes it back, so that what the type does
     /// not know is gone and what it cannot hold is refused.
-    pub(crate) decode: fn(Value) -> Result<Value, DecodeError>,
-    pub(crate) subresources: &'static [Subresource],
-    pub(crate) rules: &'static dyn Rules,
+    pub(crate) decode: Box<Decode>,
+    pub(crate) subresources: Vec<Subresource>,
+    pub(crate) rules: Box<dyn Rules>,
 }
 
+/// Reads an object as its kind, or says why it is none.
+pub(crate) type Decode = dyn Fn(Value) -> Result<Value, DecodeError> + Send + Sync;
+
 /// A path below an object.
+#[derive(Clone)]
 pub(crate) struct Subresource {
     pub(crate) name: &'static str,
     /// Group, version and kind of its body where these differ from the parent's.
@@ -75,13 +82,34 @@ pub(crate) struct Subresource {
 }
 
 /// What is particular to one stored kind.
-pub(crate) trait Rules: Sync {
+pub(crate) trait Rules: Send + Sync {
     /// Columns of the server-side table, after k8s.io/kubernetes `pkg/printers`.
-    fn columns(&self) -> &'static [Column];
+    fn columns(&self) -> &[Column];
+
+    /// The columns as a table defines them.
+    fn definitions(&self) -> Vec<Value> {
+        self.columns().iter().map(table::definition).collect()
+    }
+
+    /// An object's row in a table.
+    fn cells(&self, object: &Value) -> Vec<Value> {
+        let columns = self.columns().iter();
+        columns.map(|column| (column.cell)(object)).collect()
+    }
+
+    /// What a definition says of a custom kind.
+    fn custom(&self) -> Option<&custom::Custom> {
+        None
+    }
+
+    /// An update must name the revision that it replaces.
+    fn needs_revision(&self) -> bool {
+        false
+    }
 
     /// Fields that lists can be selected by, besides name and namespace.
-    fn selectable(&self) -> &'static [&'static str] {
-        &[]
+    fn selectable(&self) -> Vec<&str> {
+        Vec::new()
     }
 
     /// Fills defaults and clears what a client may not set. `old` is absent on create;
@@ -138,25 +166,25 @@ impl Scope for ClusterResourceScope {
 }
 
 impl Resource {
-    fn objects<T>(rules: &'static dyn Rules) -> Self
+    fn objects<T>(rules: impl Rules + 'static) -> Self
     where
-        T: ListableResource + DeserializeOwned + Serialize,
+        T: ListableResource + DeserializeOwned + Serialize + 'static,
         T::Scope: Scope,
     {
         Self {
-            group: T::GROUP,
-            version: T::VERSION,
-            kind: T::KIND,
-            plural: T::URL_PATH_SEGMENT,
+            group: T::GROUP.to_owned(),
+            version: T::VERSION.to_owned(),
+            kind: T::KIND.to_owned(),
+            plural: T::URL_PATH_SEGMENT.to_owned(),
             singular: T::KIND.to_ascii_lowercase(),
             namespaced: T::Scope::NAMESPACED,
-            short_names: &[],
-            categories: &[],
+            short_names: Vec::new(),
+            categories: Vec::new(),
             served: Served::Objects(Objects {
-                list_kind: T::LIST_KIND,
-                decode: decode::through::<T>,
-                subresources: &[],
-                rules,
+                list_kind: T::LIST_KIND.to_owned(),
+                decode: Box::new(decode::through::<T>),
+                subresources: Vec::new(),
+                rules: Box::new(rules),
             }),
             key: qualified(T::GROUP, T::URL_PATH_SEGMENT),
         }
@@ -164,32 +192,32 @@ impl Resource {
 
     fn review<T: k8s_openapi::Resource>(review: Review, namespaced: bool) -> Self {
         Self {
-            group: T::GROUP,
-            version: T::VERSION,
-            kind: T::KIND,
-            plural: T::URL_PATH_SEGMENT,
+            group: T::GROUP.to_owned(),
+            version: T::VERSION.to_owned(),
+            kind: T::KIND.to_owned(),
+            plural: T::URL_PATH_SEGMENT.to_owned(),
             singular: T::KIND.to_ascii_lowercase(),
             namespaced,
-            short_names: &[],
-            categories: &[],
+            short_names: Vec::new(),
+            categories: Vec::new(),
             served: Served::Review(review),
             key: qualified(T::GROUP, T::URL_PATH_SEGMENT),
         }
     }
 
-    fn short(mut self, names: &'static [&'static str]) -> Self {
-        self.short_names = names;
+    fn short(mut self, names: &[&str]) -> Self {
+        self.short_names = names.iter().map(ToString::to_string).collect();
         self
     }
 
-    fn category(mut self, categories: &'static [&'static str]) -> Self {
-        self.categories = categories;
+    fn category(mut self, categories: &[&str]) -> Self {
+        self.categories = categories.iter().map(ToString::to_string).collect();
         self
     }
 
-    fn with(mut self, below: &'static [Subresource]) -> Self {
+    fn with(mut self, below: &[Subresource]) -> Self {
         if let Served::Objects(objects) = &mut self.served {
-            objects.subresources = below;
+            objects.subresources = below.to_vec();
         }
         self
     }
@@ -205,7 +233,28 @@ impl Resource {
 
     /// `group/version`, or `v1`.
     pub(crate) fn api_version(&self) -> String {
-        api_version(self.group, self.version)
+        api_version(&self.group, &self.version)
+    }
+
+    /// An object of this kind as its version shows it; only custom kinds have several.
+    pub(crate) fn view(&self, object: &Arc<Value>) -> Arc<Value> {
+        let Served::Objects(objects) = &self.served else {
+            return Arc::clone(object);
+        };
+        if objects.rules.custom().is_none() || object["apiVersion"] == self.api_version() {
+            return Arc::clone(object);
+        }
+        let mut view = (**object).clone();
+        view["apiVersion"] = json!(self.api_version());
+        Arc::new((objects.decode)(view.clone()).unwrap_or(view))
+    }
+
+    /// The custom kind's definition, if it is one.
+    pub(crate) fn custom(&self) -> Option<&custom::Custom> {
+        match &self.served {
+            Served::Objects(objects) => objects.rules.custom(),
+            Served::Review(_) => None,
+        }
     }
 
     /// The verbs that discovery names, sorted.
@@ -235,26 +284,23 @@ pub(crate) fn api_version(group: &str, version: &str) -> String {
     }
 }
 
-/// All kinds, by group and then by plural name.
-pub(crate) fn all() -> &'static [Resource] {
-    static ALL: LazyLock<Vec<Resource>> = LazyLock::new(|| {
+/// The kinds that every server has, by group and then by plural name.
+pub(crate) fn builtin() -> &'static [Arc<Resource>] {
+    static ALL: LazyLock<Vec<Arc<Resource>>> = LazyLock::new(|| {
         let mut all = registry::resources();
-        all.sort_by(|a, b| (a.group, a.plural).cmp(&(b.group, b.plural)));
-        all
+        all.sort_by(|a, b| (&a.group, &a.plural).cmp(&(&b.group, &b.plural)));
+        all.into_iter().map(Arc::new).collect()
     });
     &ALL
 }
 
-/// The kind served under a path's group, version and plural name.
-pub(crate) fn find(group: &str, version: &str, plural: &str) -> Option<&'static Resource> {
-    all()
-        .iter()
-        .find(|one| one.group == group && one.version == version && one.plural == plural)
-}
-
 /// A kind that this crate itself relies on.
 pub(crate) fn of<T: k8s_openapi::Resource>() -> &'static Resource {
-    find(T::GROUP, T::VERSION, T::URL_PATH_SEGMENT)
+    builtin()
+        .iter()
+        .find(|one| {
+            one.group == T::GROUP && one.version == T::VERSION && one.plural == T::URL_PATH_SEGMENT
+        })
         .expect("the registry holds every kind used here")
 }
 

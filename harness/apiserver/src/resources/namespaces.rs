@@ -6,7 +6,8 @@ use authlab_rbac::validation::FieldError;
 use k8s_openapi::api::core::v1::Namespace;
 use serde_json::{Value, json};
 
-use super::{Resource, Rules, Served, all, of, validation};
+use super::{Resource, Rules, Served, of, validation};
+use crate::cluster::Cluster;
 use crate::handlers;
 use crate::object::{Object, entry, strings};
 use crate::status::Status;
@@ -22,12 +23,12 @@ const PHASE: Column = Column::text("Status", |object| object["status"]["phase"].
 const KUBERNETES: &str = "kubernetes";
 
 impl Rules for Namespaces {
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &[Column] {
         &[NAME, PHASE, AGE]
     }
 
-    fn selectable(&self) -> &'static [&'static str] {
-        &["name", "status.phase"]
+    fn selectable(&self) -> Vec<&str> {
+        vec!["name", "status.phase"]
     }
 
     fn prepare(&self, object: &mut Value, old: Option<&Value>, subresource: &str) {
@@ -92,7 +93,7 @@ pub(crate) fn admit(
 }
 
 /// Empties a terminating namespace, and lets it go once nothing is left in it.
-pub(super) fn terminate(transaction: &mut Transaction<'_>, name: &str) {
+pub(super) fn terminate(cluster: &Cluster, transaction: &mut Transaction<'_>, name: &str) {
     let namespaces = of::<Namespace>();
     let Some(namespace) = transaction
         .get(namespaces, "", name)
@@ -101,7 +102,7 @@ pub(super) fn terminate(transaction: &mut Transaction<'_>, name: &str) {
         return;
     };
     let mut held = false;
-    for resource in all().iter().filter(|one| one.namespaced) {
+    for resource in cluster.kinds().all().iter().filter(|one| one.namespaced) {
         let Served::Objects(objects) = &resource.served else {
             continue;
         };

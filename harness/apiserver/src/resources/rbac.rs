@@ -84,7 +84,7 @@ fn null_rules(object: &mut Value) {
 }
 
 impl Rules for Roles {
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &[Column] {
         ROLE_COLUMNS
     }
 
@@ -120,7 +120,7 @@ impl Rules for Roles {
 }
 
 impl Rules for ClusterRoles {
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &[Column] {
         ROLE_COLUMNS
     }
 
@@ -174,7 +174,7 @@ fn role_ref_unchanged(new: &RoleRef, old: Option<&RoleRef>) -> Vec<FieldError> {
 }
 
 impl Rules for RoleBindings {
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &[Column] {
         BINDING_COLUMNS
     }
 
@@ -228,7 +228,7 @@ impl Rules for RoleBindings {
 }
 
 impl Rules for ClusterRoleBindings {
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &[Column] {
         BINDING_COLUMNS
     }
 

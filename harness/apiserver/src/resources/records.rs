@@ -45,12 +45,12 @@ fn missing(object: &Value) -> Vec<FieldError> {
 }
 
 impl Rules for Secrets {
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &[Column] {
         &[NAME, SECRET_TYPE, SECRET_DATA, AGE]
     }
 
-    fn selectable(&self) -> &'static [&'static str] {
-        &["type"]
+    fn selectable(&self) -> Vec<&str> {
+        vec!["type"]
     }
 
     fn prepare(&self, object: &mut Value, _old: Option<&Value>, _subresource: &str) {
@@ -137,12 +137,12 @@ const POD_COLUMNS: &[Column] = &[
 ];
 
 impl Rules for Pods {
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &[Column] {
         POD_COLUMNS
     }
 
-    fn selectable(&self) -> &'static [&'static str] {
-        &[
+    fn selectable(&self) -> Vec<&str> {
+        vec![
             "spec.nodeName",
             "spec.restartPolicy",
             "spec.schedulerName",
@@ -226,12 +226,12 @@ const EVENT_COLUMNS: &[Column] = &[
 ];
 
 impl Rules for Events {
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &[Column] {
         EVENT_COLUMNS
     }
 
-    fn selectable(&self) -> &'static [&'static str] {
-        &[
+    fn selectable(&self) -> Vec<&str> {
+        vec![
             "involvedObject.kind",
             "involvedObject.namespace",
             "involvedObject.name",
@@ -271,7 +271,7 @@ const SERVICE_COLUMNS: &[Column] = &[
 ];
 
 impl Rules for Services {
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &[Column] {
         SERVICE_COLUMNS
     }
 
@@ -322,7 +322,7 @@ pub(super) fn kubernetes_service(transaction: &mut Transaction<'_>) {
 pub(super) struct Nodes;
 
 impl Rules for Nodes {
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &[Column] {
         const STATUS: Column = Column::text("Status", |object| {
             let mut conditions = object["status"]["conditions"]
                 .as_array()
@@ -345,8 +345,8 @@ impl Rules for Nodes {
         &[NAME, STATUS, AGE, VERSION]
     }
 
-    fn selectable(&self) -> &'static [&'static str] {
-        &["spec.unschedulable"]
+    fn selectable(&self) -> Vec<&str> {
+        vec!["spec.unschedulable"]
     }
 }
 
@@ -354,7 +354,7 @@ impl Rules for Nodes {
 pub(super) struct Records;
 
 impl Rules for Records {
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &[Column] {
         &[NAME, AGE]
     }
 }

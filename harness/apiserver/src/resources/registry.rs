@@ -10,7 +10,10 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+
 use super::config_maps::ConfigMaps;
+use super::definitions::Definitions;
 use super::namespaces::Namespaces;
 use super::rbac::{ClusterRoleBindings, ClusterRoles, RoleBindings, Roles};
 use super::records::{Events, Nodes, Pods, Records, Secrets, Services};
@@ -35,34 +38,38 @@ const TOKEN: Subresource = Subresource {
 
 pub(super) fn resources() -> Vec<Resource> {
     vec![
-        Resource::objects::<ConfigMap>(&ConfigMaps).short(&["cm"]),
-        Resource::objects::<Event>(&Events).short(&["ev"]),
-        Resource::objects::<Namespace>(&Namespaces)
+        Resource::objects::<ConfigMap>(ConfigMaps).short(&["cm"]),
+        Resource::objects::<Event>(Events).short(&["ev"]),
+        Resource::objects::<Namespace>(Namespaces)
             .short(&["ns"])
             .with(&[FINALIZE, STATUS]),
-        Resource::objects::<Pod>(&Pods)
+        Resource::objects::<Pod>(Pods)
             .short(&["po"])
             .category(&["all"])
             .with(&[STATUS]),
-        Resource::objects::<Secret>(&Secrets),
-        Resource::objects::<Service>(&Services)
+        Resource::objects::<Secret>(Secrets),
+        Resource::objects::<Service>(Services)
             .short(&["svc"])
             .category(&["all"])
             .with(&[STATUS]),
-        Resource::objects::<Node>(&Nodes)
+        Resource::objects::<Node>(Nodes)
             .short(&["no"])
             .with(&[STATUS]),
-        Resource::objects::<LimitRange>(&Records).short(&["limits"]),
-        Resource::objects::<ResourceQuota>(&Records)
+        Resource::objects::<LimitRange>(Records).short(&["limits"]),
+        Resource::objects::<ResourceQuota>(Records)
             .short(&["quota"])
             .with(&[STATUS]),
-        Resource::objects::<ServiceAccount>(&ServiceAccounts)
+        Resource::objects::<ServiceAccount>(ServiceAccounts)
             .short(&["sa"])
             .with(&[TOKEN]),
-        Resource::objects::<ClusterRole>(&ClusterRoles),
-        Resource::objects::<ClusterRoleBinding>(&ClusterRoleBindings),
-        Resource::objects::<Role>(&Roles),
-        Resource::objects::<RoleBinding>(&RoleBindings),
+        Resource::objects::<CustomResourceDefinition>(Definitions)
+            .short(&["crd", "crds"])
+            .category(&["api-extensions"])
+            .with(&[STATUS]),
+        Resource::objects::<ClusterRole>(ClusterRoles),
+        Resource::objects::<ClusterRoleBinding>(ClusterRoleBindings),
+        Resource::objects::<Role>(Roles),
+        Resource::objects::<RoleBinding>(RoleBindings),
         Resource::review::<TokenReview>(Review::Token, false),
         Resource::review::<SelfSubjectReview>(Review::SelfSubject, false),
         Resource::review::<SubjectAccessReview>(Review::SubjectAccess, false),

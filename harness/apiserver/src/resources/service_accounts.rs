@@ -9,7 +9,7 @@ use crate::table::{AGE, Column, NAME};
 pub(super) struct ServiceAccounts;
 
 impl Rules for ServiceAccounts {
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &[Column] {
         &[NAME, AGE]
     }
 

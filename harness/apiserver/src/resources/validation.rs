@@ -125,6 +125,25 @@ pub(crate) fn dns_label(name: &str) -> Vec<String> {
     wrong
 }
 
+/// An RFC 1035 label, as the parts of a definition's names are.
+pub(crate) fn dns_1035(name: &str) -> Vec<String> {
+    const LABEL: &str = "[a-z]([-a-z0-9]*[a-z0-9])?";
+    let mut wrong = Vec::new();
+    if name.len() > 63 {
+        wrong.push("must be no more than 63 bytes".to_owned());
+    }
+    let starts = name
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_lowercase());
+    if !starts || !dns_label(name).is_empty() {
+        wrong.push(format!(
+            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '{LABEL}')"
+        ));
+    }
+    wrong
+}
+
 /// The keys of config maps and secrets, below `field`.
 pub(crate) fn config_keys(object: &Value, field: &str) -> Vec<FieldError> {
     let keys = object[field]

@@ -1,6 +1,7 @@
 //! The server as clients of the `kube` crate see it.
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test fails it")]
 
+mod custom;
 mod identity;
 mod issuers;
 mod lab;

@@ -19,7 +19,7 @@ pub struct FieldError {
     pub detail: String,
 }
 
-/// The kinds of field errors that RBAC objects can have.
+/// The kinds of field errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldErrorKind {
     /// Nothing where something must be.
@@ -30,6 +30,14 @@ pub enum FieldErrorKind {
     NotSupported,
     /// Something where nothing may be.
     Forbidden,
+    /// Of another type than asked for.
+    TypeInvalid,
+    /// There already.
+    Duplicate,
+    /// A text with too many bytes.
+    TooLong,
+    /// A list or map with too many entries.
+    TooMany,
 }
 
 impl FieldErrorKind {
@@ -41,6 +49,10 @@ impl FieldErrorKind {
             Self::Invalid => "FieldValueInvalid",
             Self::NotSupported => "FieldValueNotSupported",
             Self::Forbidden => "FieldValueForbidden",
+            Self::TypeInvalid => "FieldValueTypeInvalid",
+            Self::Duplicate => "FieldValueDuplicate",
+            Self::TooLong => "FieldValueTooLong",
+            Self::TooMany => "FieldValueTooMany",
         }
     }
 }
@@ -51,9 +63,12 @@ impl FieldError {
     pub fn body(&self) -> String {
         let kind = match self.kind {
             FieldErrorKind::Required => "Required value",
-            FieldErrorKind::Invalid => "Invalid value",
+            FieldErrorKind::Invalid | FieldErrorKind::TypeInvalid => "Invalid value",
             FieldErrorKind::NotSupported => "Unsupported value",
             FieldErrorKind::Forbidden => "Forbidden",
+            FieldErrorKind::Duplicate => "Duplicate value",
+            FieldErrorKind::TooLong => "Too long",
+            FieldErrorKind::TooMany => "Too many",
         };
         let parts = [
             Some(kind),
@@ -103,6 +118,39 @@ impl FieldError {
             kind: FieldErrorKind::Invalid,
             value: Some(value),
             detail: detail.into(),
+        }
+    }
+
+    /// A value that is there already, printed as it is.
+    #[must_use]
+    pub fn duplicate(field: impl Into<String>, value: String) -> Self {
+        Self {
+            field: field.into(),
+            kind: FieldErrorKind::Duplicate,
+            value: Some(value),
+            detail: String::new(),
+        }
+    }
+
+    /// A text of more than `most` bytes.
+    #[must_use]
+    pub fn too_long(field: impl Into<String>, most: u64) -> Self {
+        Self {
+            field: field.into(),
+            kind: FieldErrorKind::TooLong,
+            value: None,
+            detail: format!("may not be more than {most} bytes"),
+        }
+    }
+
+    /// More than `most` entries.
+    #[must_use]
+    pub fn too_many(field: impl Into<String>, count: usize, most: u64) -> Self {
+        Self {
+            field: field.into(),
+            kind: FieldErrorKind::TooMany,
+            value: Some(count.to_string()),
+            detail: format!("must have at most {most} items"),
         }
     }
 
