@@ -2,14 +2,11 @@
 
 use std::io;
 use std::path::Path;
-use std::process::Stdio;
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use super::go::{Go, Module};
-use super::{Event, Progress, Tool, ToolsError, cache};
+use super::{Progress, Tool, ToolsError, cache, run};
 
 /// Flags of every build; part of the key.
 pub(super) const FLAGS: [&str; 3] = ["build", "-v", "-trimpath"];
@@ -28,8 +25,6 @@ pub(super) const VARIABLES: [(&str, &str); 10] = [
     ("GOWORK", "off"),
 ];
 
-const LAST_LINES: usize = 20;
-
 /// Builds into a folder beside `folder`, then puts it there in one step.
 pub(super) async fn build(
     go: &Go,
@@ -39,7 +34,7 @@ pub(super) async fn build(
     progress: &dyn Progress,
 ) -> Result<(), ToolsError> {
     let unwritable = |source: io::Error| match source.kind() {
-        io::ErrorKind::StorageFull => full(tool, folder),
+        io::ErrorKind::StorageFull => full(tool.name, folder),
         _ => ToolsError::Cache {
             path: folder.to_owned(),
             source,
@@ -79,61 +74,33 @@ async fn compile(
         lines,
         command: by_hand(module, &flags),
     };
-    let system = |error: io::Error| failed(format!("{}: {error}", go.path.display()));
-    let child = Command::new(&go.path)
+    let mut command = Command::new(&go.path);
+    command
         .args(FLAGS)
         .args(["-ldflags", &flags, "-o", &out_folder, "tool"])
         .current_dir(&module.folder)
-        .envs(VARIABLES)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(system)?;
-    let mut group = Group(child);
-    let mut lines = Vec::new();
-    if let Some(stderr) = group.0.stderr.take() {
-        let mut reader = BufReader::new(stderr).lines();
-        let mut count = 0;
-        while let Some(line) = reader.next_line().await.map_err(system)? {
-            count += 1;
-            progress.event(&Event::Step {
-                tool: tool.name,
-                count,
-                line: &line,
-            });
-            lines.push(line);
-        }
-    }
-    let status = group.0.wait().await.map_err(system)?;
-    if status.success() {
+        .envs(VARIABLES);
+    let Err(lines) = run::run(command, tool.name, progress).await else {
         return Ok(());
-    }
-    if lines
-        .iter()
-        .any(|line| line.contains("no space left on device"))
-    {
-        return Err(full(tool, out.parent().unwrap_or(out)));
+    };
+    let full_disk = |line: &String| line.contains("no space left on device");
+    if lines.iter().any(full_disk) {
+        return Err(full(tool.name, out.parent().unwrap_or(out)));
     }
     Err(failed(last_lines(&lines)))
 }
 
-fn full(tool: &Tool, path: &Path) -> ToolsError {
+pub(super) fn full(tool: &str, path: &Path) -> ToolsError {
     ToolsError::DiskFull {
-        tool: tool.name.to_owned(),
+        tool: tool.to_owned(),
         path: path.to_owned(),
     }
 }
 
 /// The last lines that say more than the name of a package that was compiled.
 fn last_lines(lines: &[String]) -> String {
-    let telling: Vec<&str> = lines
-        .iter()
-        .map(String::as_str)
-        .filter(|line| line.contains(' ') && !line.starts_with("go: downloading"))
-        .collect();
-    telling[telling.len().saturating_sub(LAST_LINES)..].join("\n")
+    let telling = |line: &&String| line.contains(' ') && !line.starts_with("go: downloading");
+    run::last(lines.iter().filter(telling))
 }
 
 fn by_hand(module: &Module, flags: &str) -> String {
@@ -141,16 +108,4 @@ fn by_hand(module: &Module, flags: &str) -> String {
         "cd {} && CGO_ENABLED=0 GOFLAGS=-mod=readonly GOTOOLCHAIN=local go build -trimpath -ldflags '{flags}' -o /tmp/ tool",
         module.folder.display()
     )
-}
-
-/// `go build` and the compilers it starts: they end together, also when the caller goes away.
-struct Group(Child);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let pid = self.0.id().and_then(|pid| i32::try_from(pid).ok());
-        if let Some(pid) = pid.and_then(Pid::from_raw) {
-            let _ = kill_process_group(pid, Signal::KILL);
-        }
-    }
 }

@@ -37,28 +37,33 @@ impl Cache {
 
     /// Where the tool lies once it is built.
     pub(super) fn folder(&self, tool: &Tool, module: &Module, go: &Go) -> PathBuf {
-        self.0.join(tool.name).join(key(tool, module, go))
+        self.place(tool.name, &key(tool, module, go))
+    }
+
+    /// Where what is called `name` and was made under `key` lies.
+    pub(super) fn place(&self, name: &str, key: &str) -> PathBuf {
+        self.0.join(name).join(key)
     }
 
     /// Waits until nobody else builds the tool. The lock ends with the returned file.
     pub(super) async fn lock(
         &self,
-        tool: &Tool,
+        name: &str,
         progress: &dyn Progress,
     ) -> Result<File, ToolsError> {
-        let path = self.0.join(format!("{}.lock", tool.name));
+        let path = self.0.join(format!("{name}.lock"));
         let failed = |source| ToolsError::Cache {
             path: self.0.clone(),
             source,
         };
-        std::fs::create_dir_all(self.0.join(tool.name)).map_err(failed)?;
+        std::fs::create_dir_all(self.0.join(name)).map_err(failed)?;
         let lock = lock_file(&path).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => return Ok(lock),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
-            Err(TryLockError::WouldBlock) => progress.event(&Event::Waiting { tool: tool.name }),
+            Err(TryLockError::WouldBlock) => progress.event(&Event::Waiting { tool: name }),
         }
-        let what = format!("the end of another build of {}", tool.name);
+        let what = format!("the end of another build of {name}");
         until(&what, LOCK_BOUND, || async {
             match lock.try_lock() {
                 Ok(()) => Look::Ready(()),
@@ -73,16 +78,21 @@ impl Cache {
 
 /// Content of the module files, build flags and Go's version: what decides about the outcome.
 fn key(tool: &Tool, module: &Module, go: &Go) -> String {
-    let mut digest = Sha256::new();
     let flags = format!("{:?}{:?}{:?}", build::FLAGS, build::VARIABLES, tool);
-    for part in [&module.go_mod, &module.go_sum, &flags, &go.version] {
+    let digest = digest([&module.go_mod, &module.go_sum, &flags, &go.version]);
+    format!("{digest}-go{}", go.version)
+}
+
+/// 16 hexadecimal digits that stand for these texts in this order.
+pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a String>) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
         // Lengths keep two parts from being read as two others.
         digest.update(part.len().to_le_bytes());
         digest.update(part);
     }
     let digest = digest.finalize();
-    let hex: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
-    format!("{hex}-go{}", go.version)
+    digest.iter().take(8).map(|b| format!("{b:02x}")).collect()
 }
 
 /// Whether every program of the tool lies in the folder.

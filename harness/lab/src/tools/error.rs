@@ -36,9 +36,56 @@ pub enum ToolsError {
         /// The program.
         go: PathBuf,
     },
+    /// There is no Java.
+    #[error("Java is not installed: JAVA_HOME is not set and no `java` is on PATH")]
+    #[diagnostic(help(
+        "the real Keycloak needs Java 17 or newer: install it (Debian: openjdk-17-jre-headless), or run the lab on the embedded backend"
+    ))]
+    JavaMissing,
+    /// Java is there but does not answer.
+    #[error("cannot tell the version of {}: {why}", java.display())]
+    #[diagnostic(help("does `java -version` work in this shell?"))]
+    JavaBroken {
+        /// The program.
+        java: PathBuf,
+        /// What went wrong.
+        why: String,
+    },
+    /// Java is older than Keycloak asks for.
+    #[error("keycloak needs Java {needed}, this is Java {found} ({})", java.display())]
+    #[diagnostic(help("install Java {needed} or newer, or name it by JAVA_HOME"))]
+    JavaTooOld {
+        /// The oldest that will do.
+        needed: u32,
+        /// The version that is there.
+        found: String,
+        /// The program.
+        java: PathBuf,
+    },
+    /// There is no Maven.
+    #[error("Maven is not installed: no `mvn` on PATH")]
+    #[diagnostic(help(
+        "the real Keycloak is fetched by Maven, once: install it (Debian: maven), or run the lab on the embedded backend"
+    ))]
+    MavenMissing,
+    /// What was fetched is not what was meant.
+    #[error("{tool}: what was fetched has the SHA-256 sum {found}, not {wanted}")]
+    #[diagnostic(help(
+        "remove it from Maven's repository (~/.m2/repository/org/keycloak) and try again; if that does not help, somebody has changed it"
+    ))]
+    Checksum {
+        /// The tool.
+        tool: String,
+        /// The sum in `ci/tools/`.
+        wanted: String,
+        /// That of what came.
+        found: String,
+    },
     /// The files that say what to build are not there.
     #[error("cannot read {}: {source}", path.display())]
-    #[diagnostic(help("tools are described by `go.mod` and `go.sum` below `ci/tools/`"))]
+    #[diagnostic(help(
+        "tools are described by `go.mod` and `go.sum`, or `pom.xml`, below `ci/tools/`"
+    ))]
     Module {
         /// The file.
         path: PathBuf,

@@ -8,13 +8,16 @@ mod build;
 mod cache;
 mod error;
 mod go;
+mod keycloak;
 mod progress;
+mod run;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 pub use error::ToolsError;
+pub use keycloak::{Distribution, JAR, keycloak, keycloak_status};
 pub use progress::{Event, Progress, Silent, Terminal};
 
 use cache::Cache;
@@ -137,7 +140,7 @@ async fn ensure_in(
         let folder = cache.folder(tool, &module, go);
         if !cache::is_whole(&folder, tool) {
             go.suits(&module)?;
-            let lock = cache.lock(tool, progress).await?;
+            let lock = cache.lock(tool.name, progress).await?;
             // Whoever held the lock may just have built it.
             if !cache::is_whole(&folder, tool) {
                 let start = Instant::now();

@@ -1,0 +1,84 @@
+//! One command of a build, line by line.
+
+use std::io;
+use std::process::Stdio;
+use std::sync::Mutex;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+
+use super::{Event, Progress};
+
+const LAST_LINES: usize = 20;
+
+/// Runs it to its end, each line that it writes being a step. Dropping the future ends it.
+///
+/// # Errors
+/// With all its lines when it fails or cannot be started.
+pub(super) async fn run(
+    mut command: Command,
+    tool: &str,
+    progress: &dyn Progress,
+) -> Result<(), Vec<String>> {
+    let program = command.as_std().get_program().to_owned();
+    let system = |error: io::Error| vec![format!("{}: {error}", program.display())];
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(system)?;
+    let mut group = Group(child);
+    let lines = Mutex::new(Vec::new());
+    let (out, err) = (group.0.stdout.take(), group.0.stderr.take());
+    let follow = tokio::try_join!(
+        steps(out, &lines, tool, progress),
+        steps(err, &lines, tool, progress),
+    );
+    follow.map_err(system)?;
+    let status = group.0.wait().await.map_err(system)?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(lines.into_inner().unwrap_or_default())
+}
+
+async fn steps(
+    stream: Option<impl AsyncRead + Unpin>,
+    lines: &Mutex<Vec<String>>,
+    tool: &str,
+    progress: &dyn Progress,
+) -> io::Result<()> {
+    let Some(stream) = stream else { return Ok(()) };
+    let mut reader = BufReader::new(stream).lines();
+    while let Some(line) = reader.next_line().await? {
+        let Ok(mut lines) = lines.lock() else { break };
+        lines.push(line);
+        progress.event(&Event::Step {
+            tool,
+            count: lines.len(),
+            line: lines.last().map_or("", String::as_str),
+        });
+    }
+    Ok(())
+}
+
+/// The last of these lines.
+pub(super) fn last<'a>(lines: impl IntoIterator<Item = &'a String>) -> String {
+    let lines: Vec<&str> = lines.into_iter().map(String::as_str).collect();
+    lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
+}
+
+/// A command and what it starts: they end together, also when the caller goes away.
+struct Group(Child);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let pid = self.0.id().and_then(|pid| i32::try_from(pid).ok());
+        if let Some(pid) = pid.and_then(Pid::from_raw) {
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+    }
+}
