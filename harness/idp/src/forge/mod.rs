@@ -3,6 +3,7 @@
 //! It has no login. Who wants a token asks [`Forge::sign`], and gets one that no honest provider would give: expired,
 //! unsigned, signed by a key nobody published, changed after signing. [`Forge::fail`] makes the issuer itself bad.
 
+mod corpus;
 mod keys;
 mod request;
 mod server;
@@ -14,8 +15,10 @@ use std::{fmt, io, net::TcpListener, sync::Arc, time::SystemTime};
 
 use authlab_pki::{Algorithm, Certificate, KeyPool, PkiError};
 use secrecy::SecretString;
+use serde_json::{Map, Value};
 use tokio::sync::{Mutex, watch};
 
+pub use corpus::Forgery;
 pub use request::{KeyChoice, Tamper, TokenAlgorithm, TokenRequest, UnknownTokenAlgorithm};
 
 use self::keys::Keys;
@@ -91,6 +94,15 @@ impl Forge {
     pub fn publish(&self, algorithm: Algorithm) -> Result<(), ForgeError> {
         self.state.keys.published(algorithm)?;
         Ok(())
+    }
+
+    /// The corpus of forged tokens around an honest one with these claims (`iss`, `iat` and `exp` are added). Blocks
+    /// for up to a second when keys have to be made first.
+    ///
+    /// # Errors
+    /// When a key cannot be had or used.
+    pub fn forgeries(&self, claims: &Map<String, Value>) -> Result<Vec<Forgery>, ForgeError> {
+        corpus::corpus(&self.state, claims, SystemTime::now())
     }
 
     /// A token as asked for. Blocks for up to a second when its key has to be made first.
