@@ -26,6 +26,7 @@
 pub mod batch;
 pub mod cel;
 pub mod config;
+pub mod explain;
 mod golang;
 pub mod oidc;
 pub mod token;

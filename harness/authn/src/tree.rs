@@ -97,6 +97,36 @@ impl Node {
         Some(node)
     }
 
+    /// Where the value at a path stands: the key that it belongs to, or the item of a list; else the deepest part of the
+    /// way there. Says with it whether it is the value's own place. Where a path has no index, the first item counts.
+    #[must_use]
+    pub fn nearest(&self, path: &str) -> (Span, bool) {
+        let (mut node, mut span) = (self, self.span);
+        for part in path.split(['.', '[']).filter(|part| !part.is_empty()) {
+            let index = part.strip_suffix(']').and_then(|index| index.parse().ok());
+            if let (None, Kind::List(items)) = (index, &node.kind) {
+                match items.first() {
+                    Some(first) => node = first,
+                    None => return (span, false),
+                }
+            }
+            match (index, &node.kind) {
+                (Some(index), Kind::List(items)) if items.len() > index => {
+                    node = &items[index];
+                    span = node.span;
+                }
+                (None, Kind::Map(entries)) => {
+                    match entries.iter().rfind(|entry| entry.key == part) {
+                        Some(entry) => (node, span) = (&entry.value, entry.key_span),
+                        None => return (span, false),
+                    }
+                }
+                _ => return (span, false),
+            }
+        }
+        (span, true)
+    }
+
     /// The word with which the server's JSON decoder names what it found.
     pub(crate) fn noun(&self) -> &'static str {
         match self.kind {

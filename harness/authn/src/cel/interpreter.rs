@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use cel::{
     Context, Env, ExecutionError, IdedExpr,
-    common::ast::{Expr, operators},
+    common::ast::{Expr, SourceInfo, operators},
     extensions,
     objects::OptionalValue,
     parser::Parser,
@@ -14,7 +14,9 @@ use serde_json::Value as Json;
 use super::{
     CompileError, Output, Program, Scope, Value, check,
     display::{Problem, display},
-    library, literals, macros, names, rewrite, syntax,
+    library, literals,
+    look::{self, Compared, Part},
+    macros, names, rewrite, syntax,
     types::Type,
 };
 
@@ -37,6 +39,8 @@ struct Compiled {
     /// As it is evaluated.
     program: IdedExpr,
     scope: Scope,
+    /// Where its parts stand.
+    info: SourceInfo,
 }
 
 pub(super) fn compile(
@@ -60,6 +64,7 @@ pub(super) fn compile(
         expr,
         program,
         scope,
+        info,
     })
 }
 
@@ -74,17 +79,41 @@ pub(super) fn constant(expr: &IdedExpr) -> Result<(), String> {
     resolve(&expr, &context).map(|_| ())
 }
 
-impl Program for Compiled {
-    fn evaluate(&self, variable: &Json) -> Result<Value, String> {
+impl Compiled {
+    /// The value of the expression, or of a part of it, as it is to be evaluated.
+    fn value(&self, program: &IdedExpr, variable: &Json) -> Result<Value, String> {
         let mut context = Context::with_env(Arc::clone(env()));
         library::add(&mut context);
         context.add_variable_from_value(self.scope.variable(), from_json(variable));
-        let value = resolve(&self.program, &context)?;
+        let value = resolve(program, &context)?;
         // A list of strings in Go's own form is none that a mapping takes.
         Ok(match value {
-            Value::List(_) if native_list(&self.program) => Value::Other("list".to_owned()),
+            Value::List(_) if native_list(program) => Value::Other("list".to_owned()),
             value => value,
         })
+    }
+
+    /// The value of a part as it was written.
+    fn written(&self, part: &IdedExpr, variable: &Json) -> Result<Value, String> {
+        self.value(&rewrite::rewrite(part.clone(), self.scope), variable)
+    }
+}
+
+impl Program for Compiled {
+    fn evaluate(&self, variable: &Json) -> Result<Value, String> {
+        self.value(&self.program, variable)
+    }
+
+    fn reads(&self) -> Vec<Vec<String>> {
+        look::reads(&self.expr, self.scope.variable())
+    }
+
+    fn parts(&self, variable: &Json) -> Vec<Part> {
+        look::parts(&self.expr, &self.info, |part| self.written(part, variable))
+    }
+
+    fn compared(&self, variable: &Json) -> Vec<Compared> {
+        look::compared(&self.expr, &self.info, |part| self.written(part, variable))
     }
 
     fn selects(&self, field: &str) -> bool {

@@ -10,6 +10,7 @@ mod display;
 mod interpreter;
 mod library;
 mod literals;
+mod look;
 mod macros;
 mod names;
 mod pairs;
@@ -21,6 +22,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use look::{Compared, Part};
 pub use value::Value;
 
 /// The one variable an expression can see.
@@ -75,6 +77,15 @@ pub trait Program: Send + Sync {
 
     /// Whether it selects that field of `claims` by name, as `claims.email` or `claims.?email`.
     fn selects(&self, field: &str) -> bool;
+
+    /// What it reads of its variable, as paths of names in the order written, each once: `claims.a.b` is `[a, b]`.
+    fn reads(&self) -> Vec<Vec<String>>;
+
+    /// What `&&` connects at the top of the expression, each part with its value; the whole where nothing does.
+    fn parts(&self, variable: &serde_json::Value) -> Vec<Part>;
+
+    /// Comparisons with something written out, with the value that it is compared with.
+    fn compared(&self, variable: &serde_json::Value) -> Vec<Compared>;
 }
 
 /// Compiles an expression.

@@ -3,7 +3,7 @@
 //! Source: the reference of kube-apiserver's flags,
 //! <https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/>.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
 
 use super::{
     AuthenticationConfiguration, ClaimMappings, ClaimValidationRule, ConfigError, Issuer,
@@ -35,6 +35,54 @@ pub struct OidcFlags {
 }
 
 impl OidcFlags {
+    /// Reads flags by their names without dashes, each with every value that it was given: of most the last counts,
+    /// those that add up may also hold several with commas between them. A file is read by `read`.
+    ///
+    /// # Errors
+    /// In the real API server's words: an unknown flag, a claim without `=`, a file that cannot be read.
+    pub fn named(
+        given: &BTreeMap<String, Vec<String>>,
+        read: impl Fn(&str) -> io::Result<String>,
+    ) -> Result<Self, ConfigError> {
+        let refused = |text: String| Err(ConfigError::Flags(vec![text]));
+        let mut flags = Self::default();
+        for (name, values) in given {
+            let last = values.last().cloned();
+            let each = || values.iter().flat_map(|value| value.split(','));
+            match name.as_str() {
+                "oidc-issuer-url" => flags.issuer_url = last,
+                "oidc-client-id" => flags.client_id = last,
+                "oidc-username-claim" => flags.username_claim = last,
+                "oidc-username-prefix" => flags.username_prefix = last,
+                "oidc-groups-claim" => flags.groups_claim = last,
+                "oidc-groups-prefix" => flags.groups_prefix = last,
+                "oidc-signing-algs" => flags.signing_algs = each().map(str::to_owned).collect(),
+                "oidc-required-claim" => {
+                    for pair in each() {
+                        let Some((claim, value)) = pair.split_once('=') else {
+                            return refused(format!(
+                                "invalid argument {} for \"--oidc-required-claim\" flag: {pair} must be formatted as \
+                                 key=value",
+                                quote(pair)
+                            ));
+                        };
+                        let (claim, value) = (claim.to_owned(), value.to_owned());
+                        flags.required_claims.insert(claim, value);
+                    }
+                }
+                "oidc-ca-file" => {
+                    let path = last.unwrap_or_default();
+                    match read(&path) {
+                        Ok(text) => flags.ca_file = Some(text),
+                        Err(error) => return refused(format!("open {path}: {}", words(&error))),
+                    }
+                }
+                other => return refused(format!("unknown flag: --{other}")),
+            }
+        }
+        Ok(flags)
+    }
+
     /// Whether any of the flags was given; then there must be no file.
     #[must_use]
     pub fn any(&self) -> bool {
@@ -110,4 +158,13 @@ pub fn from_flags(flags: &OidcFlags) -> Result<AuthenticationConfiguration, Conf
         }
     }
     Ok(config)
+}
+
+/// What Go says of a file that cannot be read.
+fn words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
 }

@@ -71,6 +71,11 @@ impl Issuer {
         }
     }
 
+    /// Where its discovery document is.
+    pub(super) fn discovery(&self) -> &str {
+        &self.discovery
+    }
+
     pub(super) fn url(&self) -> &str {
         &self.url
     }
@@ -96,7 +101,7 @@ impl Issuer {
         }
     }
 
-    async fn discover(&self) -> Result<KeySet, String> {
+    pub(super) async fn discover(&self) -> Result<KeySet, String> {
         let transport = self.transport.as_ref().map_err(Clone::clone)?;
         let response = transport.get(&self.discovery).await?;
         let body = response.text();
@@ -171,6 +176,7 @@ impl Issuer {
             .map_err(|error| format!("oidc: verify token: failed to verify signature: {error}"))?;
         self.authenticator
             .authenticate(payload, SystemTime::now().into())
+            .map_err(|refused| refused.text)
     }
 }
 

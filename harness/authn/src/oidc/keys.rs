@@ -72,6 +72,18 @@ impl KeySet {
         }
     }
 
+    /// Where the keys are.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The `kid` of each key that was fetched last.
+    pub(super) fn ids(&self) -> Vec<String> {
+        let keys = self.cached().keys;
+        let id = |key: &Value| key["kid"].as_str().unwrap_or_default().to_owned();
+        keys.iter().map(id).collect()
+    }
+
     fn cached(&self) -> Cache {
         self.cache
             .lock()

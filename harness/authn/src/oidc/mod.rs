@@ -6,6 +6,7 @@
 mod issuer;
 mod jws;
 mod keys;
+mod probe;
 mod transport;
 
 #[cfg(test)]
@@ -15,7 +16,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{task::JoinSet, time::timeout};
 
-pub use self::transport::cause;
+pub use self::{
+    probe::{Found, Probe, probe},
+    transport::cause,
+};
 
 use self::issuer::Issuer;
 use crate::{UserInfo, config::AuthenticationConfiguration, golang::base64url, token};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::{Now, claims::Claims, distributed, standard};
+use super::{Now, Refused, Stage, claims::Claims, distributed, standard};
 use crate::{
     UserInfo,
     cel::{self, Program, Scope, Value},
@@ -43,8 +43,9 @@ impl Expression {
     }
 }
 
-/// A validation rule: an expression, and what to say when it is false.
+/// A validation rule: its index in the configuration, an expression, and what to say when it is false.
 struct Rule {
+    index: usize,
     expression: Expression,
     message: String,
 }
@@ -56,20 +57,30 @@ pub(crate) struct Authenticator {
     username: Option<Expression>,
     groups: Option<Expression>,
     uid: Option<Expression>,
-    extra: Vec<(String, Expression)>,
-    /// Sorted, where the server goes through them in random order.
-    required_claims: BTreeMap<String, String>,
+    extra: Vec<(usize, String, Expression)>,
+    /// Sorted, where the server goes through them in random order; each with its index in the configuration.
+    required_claims: BTreeMap<String, (usize, String)>,
     claim_rules: Vec<Rule>,
     user_rules: Vec<Rule>,
+}
+
+/// What the mappings make of claims, each by itself.
+pub(crate) struct Seen {
+    pub(crate) claims: Json,
+    pub(crate) username: Result<String, String>,
+    pub(crate) groups: Result<Vec<String>, String>,
+    pub(crate) uid: Result<String, String>,
+    pub(crate) extra: Result<BTreeMap<String, Vec<String>>, Refused>,
 }
 
 impl Authenticator {
     pub(crate) fn new(config: &JwtAuthenticator, signing_algs: &[String]) -> Self {
         let mappings = &config.claim_mappings;
         let claims = |source: &str| Expression::new(source, Scope::Claims);
-        let rule = |source: &str, message: &str, scope: Scope| {
+        let rule = |index: usize, source: &str, message: &str, scope: Scope| {
             let message = message.to_owned();
             Expression::new(source, scope).map(|expression| Rule {
+                index,
                 expression,
                 message,
             })
@@ -83,23 +94,33 @@ impl Authenticator {
             extra: mappings
                 .extra
                 .iter()
-                .filter_map(|extra| Some((extra.key.clone(), claims(&extra.value_expression)?)))
+                .enumerate()
+                .filter_map(|(index, extra)| {
+                    Some((index, extra.key.clone(), claims(&extra.value_expression)?))
+                })
                 .collect(),
             required_claims: config
                 .claim_validation_rules
                 .iter()
-                .filter(|rule| !rule.claim.is_empty())
-                .map(|rule| (rule.claim.clone(), rule.required_value.clone()))
+                .enumerate()
+                .filter(|(_, rule)| !rule.claim.is_empty())
+                .map(|(index, rule)| (rule.claim.clone(), (index, rule.required_value.clone())))
                 .collect(),
             claim_rules: config
                 .claim_validation_rules
                 .iter()
-                .filter_map(|item| rule(&item.expression, &item.message, Scope::Claims))
+                .enumerate()
+                .filter_map(|(index, item)| {
+                    rule(index, &item.expression, &item.message, Scope::Claims)
+                })
                 .collect(),
             user_rules: config
                 .user_validation_rules
                 .iter()
-                .filter_map(|item| rule(&item.expression, &item.message, Scope::User))
+                .enumerate()
+                .filter_map(|(index, item)| {
+                    rule(index, &item.expression, &item.message, Scope::User)
+                })
                 .collect(),
         }
     }
@@ -123,59 +144,95 @@ impl Authenticator {
         ))
     }
 
+    /// Judges a token by its algorithm and its payload; its signature is somebody else's.
+    pub(crate) fn judge(
+        &self,
+        payload: &str,
+        algorithm: &str,
+        now: Now,
+    ) -> Result<UserInfo, Refused> {
+        self.check_algorithm(algorithm)
+            .map_err(|error| Stage::Algorithm.refused(error))?;
+        self.authenticate(payload, now)
+    }
+
     /// Judges the payload of a token whose signature is in order. A distributed groups claim is an error.
-    pub(crate) fn authenticate(&self, payload: &str, now: Now) -> Result<UserInfo, String> {
+    pub(crate) fn authenticate(&self, payload: &str, now: Now) -> Result<UserInfo, Refused> {
         let claims = self.verify(payload, now)?;
-        if let Some(url) = self.distributed_groups(&claims)? {
-            let claim = quote(&self.config.claim_mappings.groups.claim);
-            let url = quote(&url);
-            return Err(format!(
-                "oidc: could not expand distributed claims: while getting distributed claim {claim}: Get {url}: \
-                 distributed claims are not fetched"
-            ));
-        }
+        self.check_distributed(&claims)
+            .map_err(|error| Stage::DistributedGroups.refused(error))?;
         self.map(&claims)
     }
 
     /// Checks the standard claims.
-    fn verify(&self, payload: &str, now: Now) -> Result<Claims, String> {
+    fn verify(&self, payload: &str, now: Now) -> Result<Claims, Refused> {
         let node = json::parse(payload).map_err(|error| {
-            format!("oidc: verify token: oidc: failed to unmarshal claims: {error}")
+            Stage::Payload.refused(format!(
+                "oidc: verify token: oidc: failed to unmarshal claims: {error}"
+            ))
         })?;
         let audiences = &self.config.issuer.audiences;
-        standard::verify(&node, payload, self.issuer(), audiences, now)
-            .map_err(|error| format!("oidc: verify token: {error}"))?;
+        standard::verify(&node, payload, self.issuer(), audiences, now).map_err(|refused| {
+            let text = format!("oidc: verify token: {}", refused.text);
+            refused.stage.refused(text)
+        })?;
         Ok(Claims::new(node))
     }
 
-    fn distributed_groups(&self, claims: &Claims) -> Result<Option<String>, String> {
-        match self.config.claim_mappings.groups.claim.as_str() {
-            "" => Ok(None),
-            claim => distributed::endpoint(claims, claim)
-                .map_err(|error| format!("oidc: could not expand distributed claims: {error}")),
+    fn check_distributed(&self, claims: &Claims) -> Result<(), String> {
+        let claim = self.config.claim_mappings.groups.claim.as_str();
+        if claim.is_empty() {
+            return Ok(());
         }
+        let endpoint = distributed::endpoint(claims, claim)
+            .map_err(|error| format!("oidc: could not expand distributed claims: {error}"))?;
+        let Some(url) = endpoint else {
+            return Ok(());
+        };
+        let (claim, url) = (quote(claim), quote(&url));
+        Err(format!(
+            "oidc: could not expand distributed claims: while getting distributed claim {claim}: Get {url}: \
+             distributed claims are not fetched"
+        ))
     }
 
     /// The user that the claims make, if all rules hold.
-    fn map(&self, claims: &Claims) -> Result<UserInfo, String> {
+    fn map(&self, claims: &Claims) -> Result<UserInfo, Refused> {
         let input = claims.to_json();
+        let at = |stage: Stage| move |error: String| stage.refused(error);
         let user = UserInfo {
-            username: self.username(claims, &input)?,
-            groups: self.groups(claims, &input)?,
-            uid: self.uid(claims, &input)?,
+            username: self.username(claims, &input).map_err(at(Stage::Username))?,
+            groups: self.groups(claims, &input).map_err(at(Stage::Groups))?,
+            uid: self.uid(claims, &input).map_err(at(Stage::Uid))?,
             extra: self.extra(claims, &input)?,
         };
         self.check_required(claims)?;
-        check_rules(&self.claim_rules, &input).map_err(|error| {
-            format!("oidc: error evaluating claim validation expression: {error}")
+        check_rules(&self.claim_rules, &input).map_err(|(index, error)| {
+            Stage::ClaimRule(index).refused(format!(
+                "oidc: error evaluating claim validation expression: {error}"
+            ))
         })?;
         if !self.user_rules.is_empty() {
-            let user = json!(user);
-            check_rules(&self.user_rules, &user).map_err(|error| {
-                format!("oidc: error evaluating user info validation rule: {error}")
+            check_rules(&self.user_rules, &json!(user)).map_err(|(index, error)| {
+                Stage::UserRule(index).refused(format!(
+                    "oidc: error evaluating user info validation rule: {error}"
+                ))
             })?;
         }
         Ok(user)
+    }
+
+    /// What each mapping makes of the claims by itself; `None` for a payload that is no JSON.
+    pub(crate) fn look(&self, payload: &str) -> Option<Seen> {
+        let claims = Claims::new(json::parse(payload).ok()?);
+        let input = claims.to_json();
+        Some(Seen {
+            username: self.username(&claims, &input),
+            groups: self.groups(&claims, &input),
+            uid: self.uid(&claims, &input),
+            extra: self.extra(&claims, &input),
+            claims: input,
+        })
     }
 
     fn username(&self, claims: &Claims, input: &Json) -> Result<String, String> {
@@ -248,7 +305,7 @@ impl Authenticator {
         &self,
         claims: &Claims,
         input: &Json,
-    ) -> Result<BTreeMap<String, Vec<String>>, String> {
+    ) -> Result<BTreeMap<String, Vec<String>>, Refused> {
         let mut extra = BTreeMap::new();
         if let Ok(id) = claims.string("jti")
             && !id.is_empty()
@@ -256,13 +313,17 @@ impl Authenticator {
             extra.insert(CREDENTIAL_ID.to_owned(), vec![format!("JTI={id}")]);
         }
         // All are evaluated before the first is looked at, and evaluation errors have no prefix here.
-        let values = self.extra.iter();
-        let values =
-            values.map(|(key, expression)| Ok((key, expression, expression.evaluate(input)?)));
-        for (key, expression, value) in values.collect::<Result<Vec<_>, String>>()? {
+        let values = self.extra.iter().map(|one| {
+            let value = one.2.evaluate(input);
+            let refused = |error| Stage::Extra(one.0).refused(error);
+            Ok((one, value.map_err(refused)?))
+        });
+        for ((index, key, expression), value) in values.collect::<Result<Vec<_>, Refused>>()? {
             let values = strings(value).map_err(|error| {
                 let source = &expression.source;
-                format!("oidc: error evaluating extra claim expression: {source}: {error}")
+                Stage::Extra(*index).refused(format!(
+                    "oidc: error evaluating extra claim expression: {source}: {error}"
+                ))
             })?;
             if !values.is_empty() {
                 extra.insert(key.clone(), values);
@@ -271,42 +332,49 @@ impl Authenticator {
         Ok(extra)
     }
 
-    fn check_required(&self, claims: &Claims) -> Result<(), String> {
-        for (claim, want) in &self.required_claims {
+    fn check_required(&self, claims: &Claims) -> Result<(), Refused> {
+        for (claim, (index, want)) in &self.required_claims {
+            let refused = |text: String| Stage::RequiredClaim(*index).refused(text);
             if claims.get(claim).is_none() {
-                return Err(format!(
-                    "oidc: required claim {claim} not present in ID token"
-                ));
+                let text = format!("oidc: required claim {claim} not present in ID token");
+                return Err(refused(text));
             }
             let got = claims
                 .string(claim)
-                .map_err(|error| format!("oidc: parse claim {claim}: {error}"))?;
+                .map_err(|error| refused(format!("oidc: parse claim {claim}: {error}")))?;
             if got != *want {
-                return Err(format!(
+                return Err(refused(format!(
                     "oidc: required claim {claim} value does not match. Got = {got}, want = {want}"
-                ));
+                )));
             }
         }
         Ok(())
     }
 }
 
-/// All rules are evaluated before the first is looked at.
-fn check_rules(rules: &[Rule], input: &Json) -> Result<(), String> {
+/// All rules are evaluated before the first is looked at. The error comes with the index of its rule.
+fn check_rules(rules: &[Rule], input: &Json) -> Result<(), (usize, String)> {
     let values: Vec<Value> = rules
         .iter()
-        .map(|rule| rule.expression.evaluate(input))
+        .map(|rule| {
+            let value = rule.expression.evaluate(input);
+            value.map_err(|error| (rule.index, error))
+        })
         .collect::<Result<_, _>>()?;
     for (rule, value) in rules.iter().zip(values) {
         match value {
             Value::Bool(true) => {}
             Value::Bool(false) => {
                 let (source, message) = (&rule.expression.source, &rule.message);
-                return Err(format!(
-                    "validation expression '{source}' failed: {message}"
+                return Err((
+                    rule.index,
+                    format!("validation expression '{source}' failed: {message}"),
                 ));
             }
-            _ => return Err("validation expression must return a boolean".to_owned()),
+            _ => {
+                let text = "validation expression must return a boolean".to_owned();
+                return Err((rule.index, text));
+            }
         }
     }
     Ok(())

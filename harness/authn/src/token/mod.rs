@@ -6,6 +6,7 @@
 mod claims;
 mod distributed;
 mod mapping;
+mod stage;
 mod standard;
 
 #[cfg(test)]
@@ -13,7 +14,12 @@ mod tests;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub(crate) use self::{claims::untrusted_issuer, mapping::Authenticator};
+pub(crate) use self::{
+    claims::untrusted_issuer,
+    mapping::{Authenticator, Seen},
+    stage::{Refused, Stage},
+    standard::decoded,
+};
 use crate::{UserInfo, config::AuthenticationConfiguration};
 
 /// What becomes of a token.
@@ -78,21 +84,19 @@ impl Evaluator {
     /// The same for a token that was signed with another algorithm.
     #[must_use]
     pub fn evaluate_signed(&self, claims_json: &str, algorithm: &str, now: SystemTime) -> Verdict {
-        let Some(issuer) = untrusted_issuer(claims_json) else {
+        let Some((_, authenticator)) = self.responsible(claims_json) else {
             return Verdict::Skipped;
         };
-        for authenticator in &self.authenticators {
-            if authenticator.issuer() != issuer {
-                continue;
-            }
-            let user = authenticator
-                .check_algorithm(algorithm)
-                .and_then(|()| authenticator.authenticate(claims_json, now.into()));
-            return match user {
-                Ok(user) => Verdict::Authenticated(user),
-                Err(text) => Verdict::Rejected(text),
-            };
+        match authenticator.judge(claims_json, algorithm, now.into()) {
+            Ok(user) => Verdict::Authenticated(user),
+            Err(refused) => Verdict::Rejected(refused.text),
         }
-        Verdict::Skipped
+    }
+
+    /// The authenticator for a payload's issuer, with its index.
+    pub(crate) fn responsible(&self, claims_json: &str) -> Option<(usize, &Authenticator)> {
+        let issuer = untrusted_issuer(claims_json)?;
+        let mut authenticators = self.authenticators.iter().enumerate();
+        authenticators.find(|(_, authenticator)| authenticator.issuer() == issuer)
     }
 }

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::Now;
+use super::{Now, Refused, Stage};
 use crate::{
     golang::{
         decode::{self, Options, OwnError, Struct, Type},
@@ -55,19 +55,21 @@ pub(super) fn verify(
     issuer: &str,
     audiences: &[String],
     now: Now,
-) -> Result<(), String> {
+) -> Result<(), Refused> {
     let token = decode::decode(payload, Type::Struct(&ID_TOKEN), Options::plain(text))
-        .map_err(|error| format!("oidc: failed to unmarshal claims: {error}"))?
+        .map_err(|error| {
+            Stage::Payload.refused(format!("oidc: failed to unmarshal claims: {error}"))
+        })?
         .value;
-    sources(&token)?;
+    sources(&token).map_err(|error| Stage::Payload.refused(error))?;
 
     let found = token["iss"].as_str().unwrap_or_default();
     let google = issuer == "https://accounts.google.com" && found == "accounts.google.com";
     if found != issuer && !google {
         let (issuer, found) = (quote(issuer), quote(found));
-        return Err(format!(
+        return Err(Stage::Payload.refused(format!(
             "oidc: id token issued by a different provider, expected {issuer} got {found}"
-        ));
+        )));
     }
     let found: Vec<String> = token["aud"]
         .as_array()
@@ -83,7 +85,8 @@ pub(super) fn verify(
     };
     if let (false, Some(audience)) = (matches, single) {
         let (audience, found) = (quote(audience), quote_list(&found));
-        return Err(format!("oidc: expected audience {audience} got {found}"));
+        let text = format!("oidc: expected audience {audience} got {found}");
+        return Err(Stage::Audience.refused(text));
     }
     times(&token, now)?;
     if !matches {
@@ -91,14 +94,13 @@ pub(super) fn verify(
         audiences.sort();
         audiences.dedup();
         let (audiences, found) = (quote_list(&audiences), quote_list(&found));
-        return Err(format!(
-            "oidc: expected audience in {audiences} got {found}"
-        ));
+        let text = format!("oidc: expected audience in {audiences} got {found}");
+        return Err(Stage::Audience.refused(text));
     }
     Ok(())
 }
 
-fn times(token: &Value, now: Now) -> Result<(), String> {
+fn times(token: &Value, now: Now) -> Result<(), Refused> {
     let expiry = token["exp"].as_i64();
     // The largest numbers wrap around in the server and lie in the past.
     let wraps = |seconds: i64| seconds.checked_add(time::SINCE_YEAR_ONE).is_none();
@@ -107,18 +109,26 @@ fn times(token: &Value, now: Now) -> Result<(), String> {
     };
     if expiry.is_none_or(before_now) {
         let expiry = time::unix(expiry);
-        return Err(format!("oidc: token is expired (Token Expiry: {expiry})"));
+        let text = format!("oidc: token is expired (Token Expiry: {expiry})");
+        return Err(Stage::Expiry.refused(text));
     }
     if let Some(not_before) = token["nbf"].as_i64()
         && !wraps(not_before)
         && now.seconds + NOT_BEFORE_LEEWAY < not_before
     {
         let (now, not_before) = (time::unix(Some(now.seconds)), time::unix(Some(not_before)));
-        return Err(format!(
-            "oidc: current time {now} before the nbf (not before) time: {not_before}"
-        ));
+        let text =
+            format!("oidc: current time {now} before the nbf (not before) time: {not_before}");
+        return Err(Stage::NotBefore.refused(text));
     }
     Ok(())
+}
+
+/// The standard claims of a payload, decoded: `aud` as a list, times as whole seconds.
+pub(crate) fn decoded(payload: &Node) -> Option<Value> {
+    decode::decode(payload, Type::Struct(&ID_TOKEN), Options::plain(""))
+        .ok()
+        .map(|decoded| decoded.value)
 }
 
 /// Each name of a distributed claim must lead to a source.
