@@ -5,14 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
-use authlab_idp::forge::TokenRequest;
+use authlab_idp::fault::Fault;
+use authlab_idp::forge::{Forgery, TokenRequest};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
-use crate::plan::Authentication;
+use crate::plan::{Authentication, Text};
 
 /// A request is no longer than this: the longest carries a configuration file.
 const LONGEST: u64 = 16 << 20;
@@ -21,9 +22,32 @@ const LONGEST: u64 = 16 << 20;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Request {
-    /// Give the API server another authentication, and answer when it is in force or refused.
+    /// Give an API server another authentication, and answer when it is in force or refused.
     Configure(Configure),
-    /// Bring back the authentication that the lab started with.
+    /// Have an identity provider sign with a new key; the old one stays published.
+    RotateKeys {
+        /// Its name in the lab file.
+        provider: String,
+    },
+    /// Break an identity provider, or mend it; answered when that shows on the network, and once
+    /// mended when the API server has found its issuer again. A forge can have every fault, others
+    /// can be down.
+    Fault {
+        /// Its name in the lab file.
+        provider: String,
+        /// What goes wrong, in place of any fault before; nothing, for `None`.
+        fault: Option<Fault>,
+    },
+    /// Start an identity provider again with another configuration file: same address, and the same
+    /// state where the product keeps it. Answered when it is in force or refused.
+    ConfigureProvider {
+        /// Its name in the lab file.
+        provider: String,
+        /// The product's own file; placeholders are filled by the host.
+        config: Text,
+    },
+    /// Bring back what the lab started with: the authentication, the providers' configurations, the
+    /// keys of forges; and mend every fault.
     Restore,
     /// Sign a token with a forge.
     Token {
@@ -31,6 +55,13 @@ pub enum Request {
         provider: String,
         /// What to sign.
         token: TokenRequest,
+    },
+    /// Make the corpus of forged tokens with a forge.
+    Forgeries {
+        /// The forge's name in the lab file.
+        provider: String,
+        /// The claims of the honest token that the others are made of.
+        claims: serde_json::Map<String, serde_json::Value>,
     },
     /// Issue a client certificate from the lab's CA.
     ClientCertificate {
@@ -40,7 +71,11 @@ pub enum Request {
         groups: Vec<String>,
     },
     /// The audit log so far.
-    AuditLog,
+    AuditLog {
+        /// Of which API server; the default one when left out.
+        #[serde(default)]
+        cluster: Option<String>,
+    },
     /// End the lab.
     Shutdown,
 }
@@ -53,6 +88,9 @@ pub struct Configure {
     pub authentication: Authentication,
     /// How it comes into force.
     pub by: By,
+    /// For which API server; the default one when left out.
+    #[serde(default)]
+    pub cluster: Option<String>,
 }
 
 /// How a new authentication comes into force.
@@ -72,11 +110,11 @@ pub enum By {
 pub enum Response {
     /// It is done.
     Done,
-    /// The new authentication is in force.
+    /// The new authentication or configuration is in force.
     InForce,
-    /// The API server refused the new authentication; the old one is in force.
+    /// The API server, or the provider, refused what is new; the old one is in force.
     Refused {
-        /// The API server's own words.
+        /// Its own words.
         message: String,
     },
     /// A signed token.
@@ -84,6 +122,11 @@ pub enum Response {
         /// The compact JWS.
         #[serde(serialize_with = "expose")]
         token: SecretString,
+    },
+    /// Forged tokens.
+    Forgeries {
+        /// Each with its name.
+        tokens: Vec<Forgery>,
     },
     /// A client certificate and its key, both PEM.
     ClientCertificate {

@@ -1,27 +1,29 @@
 //! The lab host: owns one lab, from its first address to its last file.
 
+mod providers;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use authlab_idp::forge::Forge;
 use authlab_pki::Authority;
 use tokio::net::UnixListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use self::providers::Providers;
 use crate::backend::{self, LabError, Running};
 use crate::checkout::Checkout;
 use crate::control::{self, By, Configure, Request, Response};
 use crate::folder::Folder;
 use crate::plan::{Authentication, Plan};
-use crate::prepare::{self, CERTIFICATE_LIFETIME, KUBECONFIG};
+use crate::prepare::{self, CERTIFICATE_LIFETIME, kubeconfig_file};
 use crate::process;
 use crate::refusal;
 use crate::render::Values;
 use crate::socket;
-use crate::state::{ApiServer, BackendKind, IdentityProvider, State, lock_file};
+use crate::state::{ApiServer, BackendKind, DEFAULT_CLUSTER, IdentityProvider, State, lock_file};
 
 /// Held shared by scenarios that only look, alone by those that change the lab.
 pub const USERS_LOCK: &str = "users.lock";
@@ -43,9 +45,10 @@ pub struct Host {
 
 struct Shared {
     running: Box<dyn Running>,
-    forges: BTreeMap<String, Arc<Forge>>,
+    providers: Providers,
     authority: Authority,
-    baseline: Authentication,
+    /// The authentication that each API server started with.
+    baseline: BTreeMap<String, Authentication>,
     /// Somebody asked for the lab's end.
     over: CancellationToken,
 }
@@ -83,6 +86,7 @@ impl Host {
         let path = folder.path().to_owned();
         let id = path.file_name().unwrap_or_default().to_string_lossy();
         let authority = checkout.authority()?;
+        let authorities = (authority.clone(), checkout.other_authority()?);
         let mut round = 1;
         let (forges, running) = loop {
             let (site, forges) = prepare::site(checkout, &plan, &id, &path).await?;
@@ -103,11 +107,16 @@ impl Host {
                 return Err(error);
             }
         };
+        let baseline = plan.clusters().map(|name| {
+            let authentication = plan.authentication_of(name).cloned();
+            (name.to_owned(), authentication.unwrap_or_default())
+        });
+        let baseline = baseline.collect();
         let shared = Arc::new(Shared {
             running,
-            forges: forges.into_iter().map(|(k, v)| (k, Arc::new(v))).collect(),
+            providers: Providers::new(forges, plan.providers, authorities),
             authority,
-            baseline: plan.authentication,
+            baseline,
             over: CancellationToken::new(),
         });
         let closing = CancellationToken::new();
@@ -149,9 +158,7 @@ impl Host {
         // Requests are over, and with them whoever else held the lab.
         if let Some(shared) = Arc::into_inner(self.shared) {
             shared.running.stop().await;
-            for forge in shared.forges.into_values().filter_map(Arc::into_inner) {
-                forge.shutdown().await;
-            }
+            shared.providers.shutdown().await;
         }
     }
 }
@@ -182,16 +189,25 @@ fn publish(
             (name.clone(), provider)
         })
         .collect();
+    let api_server = |cluster: &str| ApiServer {
+        url: value(
+            &values,
+            &format!("lab.{}.url", backend::api_server(cluster)),
+        ),
+        version: running.version(),
+        kubeconfig: kubeconfig_file(folder, cluster),
+    };
     let state = State {
         lab: plan.lab.clone(),
         id: id.to_owned(),
         backend: kind,
         host: process::current().map_err(system("cannot read this process's start time"))?,
-        api_server: ApiServer {
-            url: value(&values, "lab.apiserver.url"),
-            version: running.version(),
-            kubeconfig: folder.join(KUBECONFIG),
-        },
+        api_server: api_server(DEFAULT_CLUSTER),
+        api_servers: plan
+            .api_servers
+            .keys()
+            .map(|name| (name.clone(), api_server(name)))
+            .collect(),
         identity_providers,
         certificate_authority: value(&values, "lab.ca"),
         capabilities: running.capabilities().into_iter().collect(),
@@ -251,31 +267,76 @@ async fn client(stream: tokio::net::UnixStream, shared: Arc<Shared>) {
     }
 }
 
-async fn handle(shared: &Shared, request: Request) -> Response {
-    let failed = |message: String| Response::Failed { message };
-    match request {
-        Request::Configure(wanted) => shared.running.configure(&wanted).await,
-        Request::Restore => {
+impl Shared {
+    /// The API server that a request is about.
+    fn cluster<'a>(&'a self, name: Option<&'a str>) -> Result<&'a str, String> {
+        let name = name.unwrap_or(DEFAULT_CLUSTER);
+        if self.baseline.contains_key(name) {
+            return Ok(name);
+        }
+        let known: Vec<&str> = self.baseline.keys().map(String::as_str).collect();
+        let known = known.join(", ");
+        Err(format!(
+            "no API server `{name}` in this lab; it has: {known}"
+        ))
+    }
+
+    /// Brings everything back to what the lab started with.
+    async fn restore(&self) -> Response {
+        // Before the API servers, which look for their issuers.
+        let mended = self.providers.restore(&*self.running).await;
+        for (name, authentication) in &self.baseline {
             let baseline = Configure {
-                authentication: shared.baseline.clone(),
+                authentication: authentication.clone(),
                 by: By::Auto,
+                cluster: Some(name.clone()),
             };
-            match shared.running.configure(&baseline).await {
-                Response::Refused { message } => failed(message),
-                other => other,
+            match self.running.configure(&baseline).await {
+                Response::InForce => {}
+                Response::Refused { message } => return Response::Failed { message },
+                other => return other,
             }
         }
+        match mended {
+            Ok(()) => Response::InForce,
+            Err(message) => Response::Failed { message },
+        }
+    }
+}
+
+async fn handle(shared: &Shared, request: Request) -> Response {
+    let failed = |message: String| Response::Failed { message };
+    let (running, providers) = (&*shared.running, &shared.providers);
+    match request {
+        Request::Configure(wanted) => match shared.cluster(wanted.cluster.as_deref()) {
+            Ok(_) => running.configure(&wanted).await,
+            Err(message) => failed(message),
+        },
+        Request::RotateKeys { provider } => providers.rotate(running, &provider).await,
+        Request::Fault { provider, fault } => providers.fault(running, &provider, fault).await,
+        Request::ConfigureProvider { provider, config } => {
+            providers.configure(running, &provider, &config).await
+        }
+        Request::Restore => shared.restore().await,
         Request::Token { provider, token } => {
-            let Some(forge) = shared.forges.get(&provider).cloned() else {
-                let known: Vec<&str> = shared.forges.keys().map(String::as_str).collect();
-                let known = known.join(", ");
-                return failed(format!(
-                    "no forge `{provider}` in this lab; it has: {known}"
-                ));
+            let forge = match providers.forge(&provider) {
+                Ok(forge) => forge,
+                Err(message) => return failed(message),
             };
             // A key that is not in the pool yet takes a while to make.
             match tokio::task::spawn_blocking(move || forge.sign(&token)).await {
                 Ok(Ok(token)) => Response::Token { token },
+                Ok(Err(error)) => failed(error.to_string()),
+                Err(error) => failed(error.to_string()),
+            }
+        }
+        Request::Forgeries { provider, claims } => {
+            let forge = match providers.forge(&provider) {
+                Ok(forge) => forge,
+                Err(message) => return failed(message),
+            };
+            match tokio::task::spawn_blocking(move || forge.forgeries(&claims)).await {
+                Ok(Ok(tokens)) => Response::Forgeries { tokens },
                 Ok(Err(error)) => failed(error.to_string()),
                 Err(error) => failed(error.to_string()),
             }
@@ -290,9 +351,12 @@ async fn handle(shared: &Shared, request: Request) -> Response {
                 Err(error) => failed(error.to_string()),
             }
         }
-        Request::AuditLog => match shared.running.audit_log().await {
-            Ok(events) => Response::AuditLog { events },
-            Err(error) => failed(error.to_string()),
+        Request::AuditLog { cluster } => match shared.cluster(cluster.as_deref()) {
+            Ok(cluster) => match running.audit_log(cluster).await {
+                Ok(events) => Response::AuditLog { events },
+                Err(error) => failed(error.to_string()),
+            },
+            Err(message) => failed(message),
         },
         Request::Shutdown => Response::Done,
     }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::spec::ClientSpec;
+use crate::spec::{ClientSpec, ProviderKind};
 
 /// Who a kubeconfig signs in as.
 #[derive(Debug, Clone)]
@@ -34,7 +34,18 @@ impl Login {
     /// Signs in at `issuer` by kubelogin (`kubectl oidc-login get-token`), whose token cache lies in
     /// the lab's folder and goes with it.
     #[must_use]
-    pub fn kubelogin(issuer: &str, client: &ClientSpec, ca_file: &Path, folder: &Path) -> Self {
+    pub fn kubelogin(
+        kind: ProviderKind,
+        issuer: &str,
+        client: &ClientSpec,
+        ca_file: &Path,
+        folder: &Path,
+    ) -> Self {
+        let scopes = match kind {
+            // It refuses a scope that the realm does not have, and sends groups by a mapper.
+            ProviderKind::Keycloak => "email,profile,offline_access",
+            ProviderKind::Dex | ProviderKind::Forge => "email,groups,profile,offline_access",
+        };
         let mut args = vec![
             "oidc-login".to_owned(),
             "get-token".to_owned(),
@@ -42,7 +53,7 @@ impl Login {
             format!("--oidc-client-id={}", client.id),
             format!("--certificate-authority={}", ca_file.display()),
             format!("--token-cache-dir={}", folder.join("kubelogin").display()),
-            "--oidc-extra-scope=email,groups,profile,offline_access".to_owned(),
+            format!("--oidc-extra-scope={scopes}"),
             "--listen-address=127.0.0.1:0".to_owned(),
         ];
         if let Some(secret) = &client.secret {
@@ -71,31 +82,64 @@ impl Login {
     }
 }
 
-/// The text of a kubeconfig with one cluster, named after the lab, and a context for each login.
-/// The first login is the current context. It holds secrets: write it with mode 0600.
+/// An API server as a kubeconfig names it.
+#[derive(Debug, Clone, Copy)]
+pub struct Cluster<'a> {
+    /// The cluster's entry, and what its contexts end in (`admin@NAME`); those of a cluster without
+    /// a name are called after the lab, and after the logins alone.
+    pub name: Option<&'a str>,
+    /// `https://HOST:PORT`.
+    pub server: &'a str,
+}
+
+/// The text of a kubeconfig with clusters named after the lab, and a context for each login at each
+/// of them. The current context is the first login at the first cluster. It holds secrets: write it
+/// with mode 0600.
 ///
 /// # Panics
 /// Never: what is made here always serialises.
 #[must_use]
-pub fn text(lab: &str, server: &str, ca_pem: &str, logins: &[(&str, Login)]) -> SecretString {
+pub fn text(
+    lab: &str,
+    clusters: &[Cluster<'_>],
+    ca_pem: &str,
+    logins: &[(&str, Login)],
+) -> SecretString {
+    let named = |name: Option<&str>| match name {
+        Some(name) => format!("{lab}-{name}"),
+        None => lab.to_owned(),
+    };
     let users: Vec<Value> = logins
         .iter()
         .map(|(name, login)| json!({ "name": name, "user": login.user() }))
         .collect();
-    let contexts: Vec<Value> = logins
+    let entries: Vec<Value> = clusters
         .iter()
-        .map(|(name, _)| json!({ "name": name, "context": { "cluster": lab, "user": name } }))
+        .map(|cluster| {
+            json!({ "name": named(cluster.name), "cluster": {
+                "server": cluster.server,
+                "certificate-authority-data": STANDARD.encode(ca_pem),
+            }})
+        })
+        .collect();
+    let contexts: Vec<Value> = clusters
+        .iter()
+        .flat_map(|cluster| logins.iter().map(move |(login, _)| (cluster, *login)))
+        .map(|(cluster, login)| {
+            let name = match cluster.name {
+                Some(name) => format!("{login}@{name}"),
+                None => login.to_owned(),
+            };
+            json!({ "name": name, "context": { "cluster": named(cluster.name), "user": login } })
+        })
         .collect();
     let config = json!({
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{ "name": lab, "cluster": {
-            "server": server,
-            "certificate-authority-data": STANDARD.encode(ca_pem),
-        }}],
+        "clusters": entries,
         "users": users,
         "contexts": contexts,
-        "current-context": logins.first().map(|(name, _)| *name),
+        "current-context": contexts.first().map(|context| &context["name"]),
     });
     serde_yaml::to_string(&config)
         .expect("a kubeconfig serialises")

@@ -10,8 +10,9 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::source::{Source, SourceError, nearest, yaml_files};
-use crate::spec::{ClientSpec, LabFile, ProviderKind, ProviderSpec, UserSpec};
+use crate::source::{Source, SourceError, files, nearest, yaml_files};
+use crate::spec::{ApiServerSpec, ClientSpec, LabFile, ProviderKind, ProviderSpec, UserSpec};
+use crate::state::DEFAULT_CLUSTER;
 
 /// A file as it was read: its name for messages, and its text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,9 @@ pub struct Plan {
     pub providers: BTreeMap<String, Provider>,
     /// The API server's authentication at start; the baseline that scenarios return to.
     pub authentication: Authentication,
+    /// The same of every other API server, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub api_servers: BTreeMap<String, Authentication>,
     /// The lab file, where `authentication` comes from it: for errors to show.
     pub file: Option<Text>,
 }
@@ -92,19 +96,23 @@ impl Plan {
         for (name, spec) in file.identity_providers {
             providers.insert(name.0, provider(root, &source, spec)?);
         }
-        let config = file
-            .api_server
-            .authentication
-            .map(|path| referenced(root, &source, &path))
-            .transpose()?;
+        let authentication = |spec: ApiServerSpec| {
+            let config = spec.authentication;
+            let config = config.map(|path| referenced(root, &source, &path));
+            Ok::<_, SourceError>(Authentication {
+                config: config.transpose()?,
+                flags: spec.flags,
+            })
+        };
+        let others = file.api_servers.into_iter();
+        let others = others.map(|(name, spec)| Ok((name.0, authentication(spec)?)));
+        let api_servers = others.collect::<Result<_, SourceError>>()?;
         Ok(Self {
             lab: lab.to_owned(),
             description: file.description,
             providers,
-            authentication: Authentication {
-                config,
-                flags: file.api_server.flags,
-            },
+            authentication: authentication(file.api_server)?,
+            api_servers,
             file: Some(Text {
                 name: source.name().to_owned(),
                 text: source.text().to_owned(),
@@ -118,6 +126,20 @@ impl Plan {
         self.authentication = authentication;
         self.file = None;
         self
+    }
+
+    /// The names of its API servers, the default one first.
+    pub fn clusters(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(DEFAULT_CLUSTER).chain(self.api_servers.keys().map(String::as_str))
+    }
+
+    /// The authentication at start of an API server, by its name.
+    #[must_use]
+    pub fn authentication_of(&self, cluster: &str) -> Option<&Authentication> {
+        match cluster {
+            DEFAULT_CLUSTER => Some(&self.authentication),
+            name => self.api_servers.get(name),
+        }
     }
 
     /// Two plans with the same identity can share a running lab. 12 hexadecimal digits.
@@ -204,17 +226,20 @@ pub fn fixture(root: &Path, path: &Path) -> Result<Text, SourceError> {
 /// very name in another folder, or one in the folder of that name.
 fn neighbour(root: &Path, path: &Path) -> Option<String> {
     let fixtures = root.join(FIXTURES);
-    let files = yaml_files(&fixtures);
-    let known: Vec<&Path> = files
+    let all = files(&fixtures, &["yaml", "json"]);
+    let known: Vec<&Path> = all
         .iter()
         .filter_map(|file| file.strip_prefix(&fixtures).ok())
         .collect();
     let stem = |path: &'_ Path| path.file_stem().and_then(OsStr::to_str).map(str::to_owned);
     let beside = known.iter().filter(|file| file.parent() == path.parent());
-    let stems: Vec<String> = beside.filter_map(|file| stem(file)).collect();
-    let near = nearest(&stem(path)?, stems.iter().map(String::as_str));
+    let stems: Vec<(String, &Path)> = beside
+        .filter_map(|file| Some((stem(file)?, *file)))
+        .collect();
+    let near = nearest(&stem(path)?, stems.iter().map(|(stem, _)| stem.as_str()));
+    let near = stems.iter().find(|(stem, _)| Some(stem.as_str()) == near);
     let meant = match near {
-        Some(near) => path.with_file_name(format!("{near}.yaml")),
+        Some((_, file)) => file.to_path_buf(),
         None => known
             .iter()
             .find(|file| file.file_name() == path.file_name() || file.starts_with(path))?
@@ -237,15 +262,20 @@ fn referenced(
 fn provider(root: &Path, source: &Source, spec: ProviderSpec) -> Result<Provider, SourceError> {
     let kind = spec.kind.value;
     let config = match (kind, &spec.config) {
-        (ProviderKind::Dex, Some(path)) => Some(referenced(root, source, path)?),
-        (ProviderKind::Dex, None) => {
+        (ProviderKind::Dex | ProviderKind::Keycloak, Some(path)) => {
+            Some(referenced(root, source, path)?)
+        }
+        (ProviderKind::Dex | ProviderKind::Keycloak, None) => {
+            let (what, example) = match kind {
+                ProviderKind::Keycloak => ("keycloak", "keycloak/realm.json"),
+                _ => ("dex", "dex/config.yaml"),
+            };
+            let message = format!("a {what} needs a `config`");
             return Err(source
-                .error(
-                    spec.kind.referenced,
-                    "a dex needs a `config`",
-                    "this provider",
-                )
-                .or_help("write `config: dex/config.yaml`, a path below `fixtures/`"));
+                .error(spec.kind.referenced, message, "this provider")
+                .or_help(format!(
+                    "write `config: {example}`, a path below `fixtures/`"
+                )));
         }
         (ProviderKind::Forge, Some(path)) => {
             return Err(source

@@ -2,26 +2,32 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use authlab_idp::forge::Forge;
 use authlab_pki::Authority;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
-use crate::backend::{API_SERVER, LabError, Site};
+use crate::backend::{LabError, REALM, Site, api_server};
 use crate::checkout::Checkout;
 use crate::host::system;
-use crate::kubeconfig::{self, Login};
+use crate::kubeconfig::{self, Cluster, Login};
 use crate::plan::Plan;
 use crate::render::Values;
 use crate::spec::ProviderKind;
-use crate::state::write_private;
+use crate::state::{DEFAULT_CLUSTER, write_private};
 
 /// The administrator's kubeconfig, in the lab's folder.
-pub(crate) const KUBECONFIG: &str = "kubeconfig";
+const KUBECONFIG: &str = "kubeconfig";
 /// How long the client certificates of a lab are good for: longer than a lab lives.
 pub(crate) const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The name of a provider's realm: its own among all labs, which may share a server. Keycloak
+/// writes it in small letters where it names roles after it.
+fn realm(id: &str, provider: &str) -> String {
+    format!("{id}.{provider}").to_lowercase()
+}
 
 fn bind() -> Result<TcpListener, LabError> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(system("cannot bind a loopback port"))
@@ -54,13 +60,15 @@ pub(crate) async fn site(
     );
     set("lab.file.ca".to_owned(), &ca_file.display().to_string());
 
-    let listener = bind()?;
-    let address = listener
-        .local_addr()
-        .map_err(system("cannot read a bound address"))?;
-    let url = format!("https://{address}");
-    listeners.insert(API_SERVER.to_owned(), listener);
-    set("lab.apiserver.url".to_owned(), &url);
+    for cluster in plan.clusters() {
+        let listener = bind()?;
+        let address = listener
+            .local_addr()
+            .map_err(system("cannot read a bound address"))?;
+        let name = api_server(cluster);
+        set(format!("lab.{name}.url"), &format!("https://{address}"));
+        listeners.insert(name, listener);
+    }
 
     for (name, provider) in &plan.providers {
         let listener = bind()?;
@@ -69,6 +77,7 @@ pub(crate) async fn site(
             .map_err(system("cannot read a bound address"))?;
         let certificate = authority.server_certificate(&["127.0.0.1", "localhost"])?;
         set(format!("lab.idp.{name}.listen"), &address.to_string());
+        set(format!("lab.idp.{name}.port"), &address.port().to_string());
         let issuer = match provider.kind {
             ProviderKind::Dex => {
                 for (what, content) in [
@@ -86,6 +95,12 @@ pub(crate) async fn site(
                 listeners.insert(name.clone(), listener);
                 format!("https://{address}/dex")
             }
+            ProviderKind::Keycloak => {
+                listeners.insert(name.clone(), listener);
+                let realm = realm(id, name);
+                set(format!("lab.idp.{name}.realm"), &realm);
+                format!("https://{address}/realms/{realm}")
+            }
             ProviderKind::Forge => {
                 let issuer = format!("https://{address}");
                 let forge = Forge::start(listener, issuer.clone(), certificate, keys.clone(), name)
@@ -100,14 +115,20 @@ pub(crate) async fn site(
         };
         set(format!("lab.idp.{name}.issuer"), &issuer);
     }
-    let kubeconfig_file = folder.join(KUBECONFIG);
+    // What the file of a realm calls itself; in a lab with several, each says its own.
+    let first = plan.providers.keys();
+    let realm = first.filter_map(|name| values.get(&format!("lab.idp.{name}.realm")));
+    if let Some(realm) = realm.cloned().next() {
+        values.insert(REALM.to_owned(), realm);
+    }
+    let mut set = |name: String, value: &str| values.insert(name, value.to_owned());
     set(
         "lab.file.kubeconfig".to_owned(),
-        &kubeconfig_file.display().to_string(),
+        &kubeconfig_file(folder, DEFAULT_CLUSTER)
+            .display()
+            .to_string(),
     );
-    let text = kubeconfig_text(plan, folder, &authority, &values)?;
-    write_private(&kubeconfig_file, text.expose_secret().as_bytes())
-        .map_err(system("cannot write the kubeconfig"))?;
+    write_kubeconfigs(plan, folder, &authority, &values)?;
     let site = Site {
         id: id.to_owned(),
         folder: folder.to_owned(),
@@ -120,13 +141,22 @@ pub(crate) async fn site(
     Ok((site, forges))
 }
 
-/// The administrator first, then a context for each provider that people log in at by kubelogin.
-fn kubeconfig_text(
+/// The kubeconfig whose current context is an API server's.
+pub(crate) fn kubeconfig_file(folder: &Path, cluster: &str) -> PathBuf {
+    folder.join(match cluster {
+        DEFAULT_CLUSTER => KUBECONFIG.to_owned(),
+        name => format!("{KUBECONFIG}-{name}"),
+    })
+}
+
+/// The administrator first, then a context for each provider that people log in at by kubelogin;
+/// all of them at every API server. A file for each server, which differ in what is current.
+fn write_kubeconfigs(
     plan: &Plan,
     folder: &Path,
     authority: &Authority,
     values: &Values,
-) -> Result<SecretString, LabError> {
+) -> Result<(), LabError> {
     let admin = authority.client_certificate(
         "authlab-admin",
         &["system:masters".to_owned()],
@@ -140,14 +170,31 @@ fn kubeconfig_text(
     for (name, provider) in &plan.providers {
         if let Some(client) = &provider.client {
             let issuer = &values[&format!("lab.idp.{name}.issuer")];
-            let login = Login::kubelogin(issuer, client, &folder.join("ca.pem"), folder);
+            let login = Login::kubelogin(
+                provider.kind,
+                issuer,
+                client,
+                &folder.join("ca.pem"),
+                folder,
+            );
             logins.push((name, login));
         }
     }
-    Ok(kubeconfig::text(
-        &plan.lab,
-        &values["lab.apiserver.url"],
-        authority.certificate_pem(),
-        &logins,
-    ))
+    let mut clusters: Vec<Cluster<'_>> = plan
+        .clusters()
+        .map(|name| Cluster {
+            name: (name != DEFAULT_CLUSTER).then_some(name),
+            server: &values[&format!("lab.{}.url", api_server(name))],
+        })
+        .collect();
+    for name in plan.clusters() {
+        let ca = authority.certificate_pem();
+        let text = kubeconfig::text(&plan.lab, &clusters, ca, &logins);
+        let file = kubeconfig_file(folder, name);
+        write_private(&file, text.expose_secret().as_bytes())
+            .map_err(system("cannot write the kubeconfig"))?;
+        // The next one is current in its own file.
+        clusters.rotate_left(1);
+    }
+    Ok(())
 }

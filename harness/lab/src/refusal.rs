@@ -4,6 +4,7 @@ use authlab_authn::config;
 use authlab_authn::tree::{Entry, Kind, Node, Span};
 use authlab_authn::yaml11;
 use authlab_idp::dex::DexError;
+use authlab_idp::keycloak::{KeycloakError, RealmError};
 
 use crate::backend::LabError;
 use crate::plan::{Plan, Text};
@@ -37,6 +38,57 @@ pub(crate) fn of_dex(name: &str, file: &Text, error: &DexError) -> LabError {
         _ => return refused(name, error),
     };
     with_help(source.error_word(offset, message, label), help).into()
+}
+
+/// A Keycloak's refusal of its realm at the place that it names.
+pub(crate) fn of_keycloak(name: &str, file: &Text, error: &KeycloakError) -> LabError {
+    match error {
+        KeycloakError::Realm(realm) => {
+            let message = format!("{name} refused the realm: {}", realm.message);
+            of_realm(file, realm, message)
+        }
+        _ => refused(name, error),
+    }
+}
+
+/// A refusal of a realm, in whoever's words, at the place that the embedded Keycloak finds.
+pub(crate) fn of_realm(file: &Text, error: &RealmError, message: String) -> LabError {
+    let source = file.source();
+    let told = error
+        .place
+        .map(|(line, column)| source.offset(line, column));
+    let root = yaml11::parse_spanned(&file.text).ok();
+    let offset = match (told, root) {
+        (Some(told), Some(root)) if source.filled_before(told) => {
+            root.at(&error.path).map_or(told, |node| node.span.start)
+        }
+        (told, _) => told.unwrap_or(0),
+    };
+    let label = match (told, error.path.as_str()) {
+        (None, _) => "in this file",
+        (_, "") => "here",
+        (_, path) => path,
+    };
+    source.error_word(offset, message, label).into()
+}
+
+/// Looks whether the file of a realm, its placeholders filled in `text`, leaves the realm's name to
+/// the lab: its issuer has that name in it, and labs that share a server must not meet.
+pub(crate) fn realm_name(file: &Text, text: &str, wanted: &str) -> Result<(), LabError> {
+    let realm: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    match realm.get("realm").and_then(serde_json::Value::as_str) {
+        Some(name) if name != wanted => {
+            let root = yaml11::parse_spanned(&file.text).ok();
+            let at = root.and_then(|root| Some(root.at("realm")?.span.start));
+            let message = format!("the realm calls itself `{name}`: its name is the lab's to give");
+            let error = file
+                .source()
+                .error_word(at.unwrap_or(0), message, "this name");
+            let help = "write `\"realm\": \"${lab.realm}\"`, and the same wherever else the file names its realm, as in `default-roles-${lab.realm}`";
+            Err(error.or_help(help).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The API server's refusal at the place in the configuration file, or among the lab file's flags,

@@ -272,6 +272,12 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 /// The files under `folder` that end in `.yaml`, sorted, hidden folders left out.
 #[must_use]
 pub fn yaml_files(folder: &Path) -> Vec<PathBuf> {
+    files(folder, &["yaml"])
+}
+
+/// The files under `folder` with one of these endings, sorted, hidden folders left out.
+#[must_use]
+pub fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_owned()];
     while let Some(folder) = open.pop() {
@@ -282,7 +288,9 @@ pub fn yaml_files(folder: &Path) -> Vec<PathBuf> {
             }
             if path.is_dir() {
                 open.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "yaml") {
+            } else if let Some(ending) = path.extension()
+                && endings.iter().any(|known| ending == *known)
+            {
                 found.push(path);
             }
         }

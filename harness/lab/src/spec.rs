@@ -7,6 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_saphyr::Spanned;
 
+use crate::state::DEFAULT_CLUSTER;
+
 /// A lab file: identity providers and the API server's authentication.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -19,6 +21,36 @@ pub struct LabFile {
     /// The API server.
     #[serde(default)]
     pub api_server: ApiServerSpec,
+    /// More API servers, by the name that steps use (`cluster: NAME`): clusters of their own, with
+    /// other objects, that trust other issuers.
+    #[serde(default)]
+    pub api_servers: BTreeMap<ClusterName, ApiServerSpec>,
+}
+
+/// The name of an API server beside the default one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClusterName(pub String);
+
+impl<'de> Deserialize<'de> for ClusterName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if name == DEFAULT_CLUSTER {
+            let why = format!("`{name}` is the API server that `apiServer` describes");
+            return Err(serde::de::Error::custom(why));
+        }
+        plain(name, "an API server").map(Self)
+    }
+}
+
+/// Names are parts of placeholders, file names and variables.
+fn plain<E: serde::de::Error>(name: String, of: &str) -> Result<String, E> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(allowed) {
+        return Ok(name);
+    }
+    Err(E::custom(format!(
+        "`{name}` is no name for {of}: a-z, then a-z, 0-9 and -"
+    )))
 }
 
 /// The name of an identity provider: part of placeholders, file names and variables.
@@ -31,17 +63,11 @@ const TAKEN: &[&str] = &["admin", "apiserver"];
 impl<'de> Deserialize<'de> for ProviderName {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if TAKEN.contains(&name.as_str()) {
             let why = format!("an identity provider cannot be called `{name}`");
             return Err(serde::de::Error::custom(why));
         }
-        if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(allowed) {
-            return Err(serde::de::Error::custom(format!(
-                "`{name}` is no name for an identity provider: a-z, then a-z, 0-9 and -"
-            )));
-        }
-        Ok(Self(name))
+        plain(name, "an identity provider").map(Self)
     }
 }
 
@@ -51,6 +77,8 @@ impl<'de> Deserialize<'de> for ProviderName {
 pub enum ProviderKind {
     /// Dex, from its own `config.yaml`.
     Dex,
+    /// Keycloak, from a realm file as `kc.sh export` writes it.
+    Keycloak,
     /// An issuer of ours that signs any token asked of it, good or bad.
     Forge,
 }
@@ -184,7 +212,10 @@ impl<'de> Deserialize<'de> for FlagValue {
 }
 
 // The plan and the state file (mode 0600) are the two places that must carry secrets in the clear.
-fn expose<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn expose<S: Serializer>(
+    secret: &SecretString,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(secret.expose_secret())
 }
 

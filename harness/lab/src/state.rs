@@ -59,8 +59,11 @@ pub struct State {
     pub backend: BackendKind,
     /// The lab host's process.
     pub host: Process,
-    /// The API server.
+    /// The API server that steps mean which name none: the default one.
     pub api_server: ApiServer,
+    /// The other API servers by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub api_servers: BTreeMap<String, ApiServer>,
     /// Identity providers by name.
     pub identity_providers: BTreeMap<String, IdentityProvider>,
     /// The CA that signed every certificate of the lab, PEM.
@@ -89,7 +92,10 @@ pub struct Process {
     pub started: u64,
 }
 
-/// The API server of a running lab.
+/// The name of the API server that a lab file's `apiServer` describes.
+pub const DEFAULT_CLUSTER: &str = "default";
+
+/// An API server of a running lab.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ApiServer {
@@ -97,7 +103,8 @@ pub struct ApiServer {
     pub url: String,
     /// Kubernetes version without `v`, for example `1.36.3`.
     pub version: String,
-    /// Kubeconfig of the lab's administrator (`system:masters`), mode 0600.
+    /// Kubeconfig whose current context is that of the administrator (`system:masters`) at this API
+    /// server; mode 0600.
     pub kubeconfig: PathBuf,
 }
 
@@ -124,6 +131,15 @@ impl State {
         let text = std::fs::read(path)?;
         serde_json::from_slice(&text)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    /// An API server by its name: the default one for `None` and for [`DEFAULT_CLUSTER`].
+    #[must_use]
+    pub fn cluster(&self, name: Option<&str>) -> Option<&ApiServer> {
+        match name {
+            None | Some(DEFAULT_CLUSTER) => Some(&self.api_server),
+            Some(name) => self.api_servers.get(name),
+        }
     }
 
     /// Variables for a shell: where the lab and its issuers are. File paths, no secrets.
@@ -168,7 +184,8 @@ impl State {
         serde_json::json!({
             "id": self.id, "lab": self.lab, "backend": self.backend, "host": self.host,
             "warnings": self.warnings,
-            "apiServer": self.api_server, "identityProviders": issuers,
+            "apiServer": self.api_server, "apiServers": self.api_servers,
+            "identityProviders": issuers,
             "capabilities": self.capabilities, "socket": self.socket,
         })
     }

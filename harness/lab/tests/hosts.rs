@@ -15,6 +15,8 @@ use authlab_lab::plan::Plan;
 use authlab_lab::socket;
 use authlab_lab::state::{BackendKind, STATE_FILE, State};
 use authlab_lab::wait::{Look, until};
+use secrecy::ExposeSecret;
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
@@ -69,7 +71,7 @@ async fn a_client_that_talks_nonsense_is_told_so_and_harms_nobody() {
     assert!(answer(&host, b"\xff\xfe\n").await.is_empty());
     // Somebody who connects and says nothing, at the end too.
     let silent = socket::connect(&host.state().socket).await.unwrap();
-    let log = control::call(&host.state().socket, &Request::AuditLog).await;
+    let log = control::call(&host.state().socket, &Request::AuditLog { cluster: None }).await;
     assert!(matches!(log, Ok(Response::AuditLog { .. })), "{log:?}");
     tokio::time::timeout(BOUND, host.stop()).await.unwrap();
     drop(silent);
@@ -88,7 +90,7 @@ async fn who_asks_for_the_end_of_a_lab_is_answered_before_it() {
         assert!(over.is_none());
     }
     host.stop().await;
-    let gone = control::call(&socket, &Request::AuditLog).await;
+    let gone = control::call(&socket, &Request::AuditLog { cluster: None }).await;
     assert!(
         matches!(gone, Err(ControlError::Unreachable { .. })),
         "{gone:?}"
@@ -194,4 +196,167 @@ async fn those_who_look_and_those_who_reap_do_not_keep_anybody_out() {
         }
     }
     stop.cancel();
+}
+
+const DEX: &str = r#"
+issuer: "${lab.idp.dex.issuer}"
+storage: {type: memory}
+web:
+  https: "${lab.idp.dex.listen}"
+  tlsCert: "${lab.file.dex.cert}"
+  tlsKey: "${lab.file.dex.key}"
+enablePasswordDB: true
+"#;
+
+/// A lab with every kind of thing that can be changed: a Dex, a forge, two API servers.
+async fn changeable() -> (tempfile::TempDir, Host) {
+    let (root, checkout) = root();
+    let fixtures = root.path().join("fixtures");
+    let lab = "description: all that changes\n\
+        identityProviders: {dex: {kind: dex, config: dex.yaml}, forge: {kind: forge}}\n\
+        apiServers: {other: {authentication: forge.yaml}}\n";
+    let trust = r#"{"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthenticationConfiguration", "jwt": [{
+        "issuer": {"url": "${lab.idp.forge.issuer}", "audiences": ["kube"], "certificateAuthority": "${lab.ca}"},
+        "claimMappings": {"username": {"claim": "sub", "prefix": ""}}}]}"#;
+    std::fs::write(fixtures.join("labs/all.yaml"), lab).unwrap();
+    std::fs::write(fixtures.join("dex.yaml"), DEX).unwrap();
+    std::fs::write(fixtures.join("forge.yaml"), trust).unwrap();
+    let plan = Plan::load(checkout.root(), "all").unwrap();
+    let host = Host::start(&checkout, BackendKind::Embedded, plan, "all");
+    (root, host.await.unwrap())
+}
+
+async fn ask(host: &Host, request: serde_json::Value) -> String {
+    let request: Request = serde_json::from_value(request).unwrap();
+    match control::call(&host.state().socket, &request).await {
+        Ok(Response::Done) => "done".to_owned(),
+        Ok(Response::InForce) => "in force".to_owned(),
+        Ok(Response::Refused { message }) => format!("refused: {message}"),
+        Ok(other) => format!("{other:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn listens(host: &Host, provider: &str) -> bool {
+    let address = &host.state().values[&format!("lab.idp.{provider}.listen")];
+    TcpStream::connect(address).is_ok()
+}
+
+#[tokio::test]
+async fn what_was_done_to_providers_is_undone() {
+    let (_root, host) = changeable().await;
+    for provider in ["dex", "forge"] {
+        let down = json!({"fault": {"provider": provider, "fault": "down"}});
+        assert_eq!(ask(&host, down.clone()).await, "done");
+        assert!(!listens(&host, provider));
+        let mend = json!({"fault": {"provider": provider, "fault": null}});
+        assert_eq!(ask(&host, mend).await, "done");
+        assert!(listens(&host, provider));
+        assert_eq!(ask(&host, down).await, "done");
+    }
+    assert_eq!(ask(&host, json!("restore")).await, "in force");
+    assert!(listens(&host, "dex") && listens(&host, "forge"));
+
+    let issuer = &host.state().identity_providers["forge"].issuer;
+    let http = authlab_pki::http::client(&host.state().certificate_authority).unwrap();
+    let keys = async || {
+        let answer = http.get(format!("{issuer}/keys")).send().await.unwrap();
+        answer.json::<serde_json::Value>().await.unwrap()["keys"].clone()
+    };
+    let before = keys().await;
+    let rotate = json!({"rotateKeys": {"provider": "forge"}});
+    assert_eq!(ask(&host, rotate).await, "done");
+    assert_eq!(keys().await.as_array().unwrap().len(), 4);
+    assert_eq!(ask(&host, json!("restore")).await, "in force");
+    assert_eq!(keys().await, before);
+
+    let dex = &host.state().identity_providers["dex"].issuer;
+    let grants = async || {
+        let url = format!("{dex}/.well-known/openid-configuration");
+        let answer = http.get(url).send().await.unwrap();
+        answer.json::<serde_json::Value>().await.unwrap()["grant_types_supported"].clone()
+    };
+    let config = |text: &str| json!({"configureProvider": {"provider": "dex", "config": {"name": "new.yaml", "text": text}}});
+    let without = format!("{DEX}oauth2: {{grantTypes: [authorization_code]}}\n");
+    let before = grants().await;
+    assert_eq!(ask(&host, config(&without)).await, "in force");
+    assert_ne!(grants().await, before);
+    assert_eq!(ask(&host, json!("restore")).await, "in force");
+    assert_eq!(grants().await, before);
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_said_in_words() {
+    let (_root, host) = changeable().await;
+    let config = |provider: &str, text: &str| json!({"configureProvider": {"provider": provider, "config": {"name": "new.yaml", "text": text}}});
+    let mut said = Vec::new();
+    for request in [
+        json!({"rotateKeys": {"provider": "keycloak"}}),
+        json!({"fault": {"provider": "keycloak", "fault": "down"}}),
+        json!({"fault": {"provider": "dex", "fault": {"discovery": "slow"}}}),
+        json!({"fault": {"provider": "dex", "fault": {"tls": "expired"}}}),
+        config("forge", ""),
+        config("dex", "issuer: ${lab.idp.dx.issuer}"),
+        config("dex", "issuer: https://dex"),
+        json!({"fault": {"provider": "dex", "fault": "down"}}),
+        config("dex", DEX),
+        json!({"configure": {"authentication": {}, "by": "auto", "cluster": "third"}}),
+        json!({"auditLog": {"cluster": "third"}}),
+    ] {
+        said.push(ask(&host, request).await);
+    }
+    insta::assert_snapshot!(said.join("\n"));
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn api_servers_of_one_lab_trust_for_themselves() {
+    let (_root, host) = changeable().await;
+    let token = json!({"token": {"provider": "forge", "token": {"claims": {"sub": "jane", "aud": "kube"}}}});
+    let token: Request = serde_json::from_value(token).unwrap();
+    let token = match control::call(&host.state().socket, &token).await {
+        Ok(Response::Token { token }) => token,
+        other => panic!("{other:?}"),
+    };
+    let state = host.state();
+    assert_ne!(state.api_server.url, state.api_servers["other"].url);
+    let http = authlab_pki::http::client(&state.certificate_authority).unwrap();
+    let enters = async |cluster: Option<&str>| {
+        let url = &state.cluster(cluster).unwrap().url;
+        let request = http.get(format!("{url}/version"));
+        let answer = request.bearer_auth(token.expose_secret()).send();
+        answer.await.unwrap().status().as_u16()
+    };
+    assert_eq!(
+        (enters(None).await, enters(Some("other")).await),
+        (401, 200)
+    );
+    let flags = json!({
+        "oidc-issuer-url": [state.identity_providers["forge"].issuer], "oidc-client-id": ["kube"],
+        "oidc-ca-file": ["${lab.file.ca}"],
+    });
+    for (cluster, authentication, seen) in [
+        ("default", json!({"flags": flags}), (200, 200)),
+        ("other", json!({}), (200, 401)),
+    ] {
+        let change = json!({"configure": {"authentication": authentication, "by": "auto", "cluster": cluster}});
+        assert_eq!(ask(&host, change).await, "in force");
+        assert_eq!((enters(None).await, enters(Some("other")).await), seen);
+    }
+    assert_eq!(ask(&host, json!("restore")).await, "in force");
+    assert_eq!(
+        (enters(None).await, enters(Some("other")).await),
+        (401, 200)
+    );
+    // A kubeconfig each, with the contexts of all.
+    for (file, context) in [("kubeconfig", "admin"), ("kubeconfig-other", "admin@other")] {
+        let text = std::fs::read_to_string(host.folder().join(file)).unwrap();
+        assert!(
+            text.contains(&format!("current-context: {context}\n")),
+            "{text}"
+        );
+        assert_eq!(text.matches("- context:").count(), 2, "{text}");
+    }
+    host.stop().await;
 }

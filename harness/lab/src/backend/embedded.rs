@@ -1,32 +1,36 @@
 //! Everything in this process, in Rust: the default, with nothing to install.
 
+mod provider;
+mod server;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use authlab_apiserver::{ApiServer, Options};
-use authlab_idp::dex::Dex;
+use authlab_idp::fault::Fault;
 use tokio::sync::Mutex;
 
-use super::{API_SERVER, LabError, Running, Site, Task};
-use crate::control::{By, Configure, Response};
-use crate::plan::Authentication;
-use crate::refusal;
+use self::provider::{Provider, Unconfigured};
+use self::server::Server;
+
+use super::{
+    FAULT, LabError, NEW_CONFIGURATION, NEW_KEY, Running, Site, Task, cannot, done, no_cluster,
+};
+use crate::control::{Configure, Response};
+use crate::plan::Text;
 use crate::render::Values;
-use crate::spec::ProviderKind;
-use crate::state::Capability;
+use crate::state::{Capability, DEFAULT_CLUSTER};
 
 /// The version that the embedded API server models.
 const VERSION: &str = "1.36.3";
 
-/// How long an issuer may take to answer, or to fail, for the first time.
-const FIRST_ATTEMPT: Duration = Duration::from_secs(10);
+/// How long an API server may take to find an issuer that is back: it looks every 10 seconds.
+const FOUND: Duration = Duration::from_secs(15);
 
 struct Embedded {
     site: Site,
-    server: ApiServer,
-    providers: Vec<Dex>,
+    servers: BTreeMap<String, Server>,
+    providers: BTreeMap<String, Mutex<Provider>>,
     warnings: Vec<String>,
-    /// What is in force, placeholders filled; held while it changes.
-    current: Mutex<Authentication>,
 }
 
 /// Starts the embedded providers, then the embedded API server.
@@ -36,39 +40,28 @@ struct Embedded {
 pub async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> {
     site.values
         .extend([("lab.storage.type", "memory"), ("lab.storage.endpoint", "")].map(owned));
-    let mut providers = Vec::new();
+    let mut providers = BTreeMap::new();
     let mut warnings = Vec::new();
-    for (name, provider) in &site.plan.providers {
-        if let (ProviderKind::Dex, Some(config)) = (provider.kind, &provider.config) {
-            let text = site.render(config)?;
-            let listener = listener(&mut site.listeners, name)?;
-            let dex = Dex::start_in_slot(listener, &text, site.keys.clone(), name)
-                .await
-                .map_err(|error| refusal::of_dex(name, config, &error))?;
-            let said = dex.warnings().iter();
+    for (name, planned) in site.plan.providers.clone() {
+        let Some(config) = planned.config else {
+            continue;
+        };
+        if let Some(provider) = Provider::start(&mut site, &name, planned.kind, &config).await? {
+            let said = provider.warnings().iter();
             warnings.extend(said.map(|warning| format!("{}: {warning}", config.name)));
-            providers.push(dex);
+            providers.insert(name, Mutex::new(provider));
         }
     }
-    let current = site.authentication(&site.plan.authentication)?;
-    let server = ApiServer::start(Options {
-        listener: listener(&mut site.listeners, API_SERVER)?,
-        authority: site.authority.clone(),
-        keys: site.keys.clone(),
-        authentication: for_server(&current),
-    })
-    .map_err(|error| LabError::Refused {
-        component: "the API server".to_owned(),
-        message: error.to_string(),
-    })?;
-    // An issuer that cannot be reached is no fault of the lab: scenarios are about such things.
-    server.issuers_attempted(FIRST_ATTEMPT).await;
+    let mut servers = BTreeMap::new();
+    for cluster in site.plan.clusters().map(str::to_owned).collect::<Vec<_>>() {
+        let server = Server::start(&mut site, &cluster).await?;
+        servers.insert(cluster, server);
+    }
     Ok(Box::new(Embedded {
         site,
-        server,
+        servers,
         providers,
         warnings,
-        current: Mutex::new(current),
     }))
 }
 
@@ -77,49 +70,13 @@ fn owned((name, value): (&str, &str)) -> (String, String) {
 }
 
 fn listener(
-    listeners: &mut std::collections::BTreeMap<String, std::net::TcpListener>,
+    listeners: &mut BTreeMap<String, std::net::TcpListener>,
     name: &str,
 ) -> Result<std::net::TcpListener, LabError> {
     listeners.remove(name).ok_or_else(|| LabError::System {
         what: format!("no address for {name}"),
         cause: std::io::ErrorKind::AddrNotAvailable.into(),
     })
-}
-
-fn for_server(wanted: &Authentication) -> authlab_apiserver::Authentication {
-    authlab_apiserver::Authentication {
-        config: wanted.config.as_ref().map(|text| text.text.clone()),
-        flags: wanted.flags.clone(),
-    }
-}
-
-impl Embedded {
-    async fn restart(&self, next: authlab_apiserver::Authentication) -> Result<(), String> {
-        self.server
-            .restart(next)
-            .map_err(|error| error.to_string())?;
-        self.server.issuers_attempted(FIRST_ATTEMPT).await;
-        Ok(())
-    }
-
-    async fn change(&self, wanted: &Configure) -> Result<Response, LabError> {
-        let next = self.site.authentication(&wanted.authentication)?;
-        let mut current = self.current.lock().await;
-        let file_only = current.flags.is_empty() && next.flags.is_empty();
-        let outcome = match (&next.config, &current.config) {
-            (Some(text), Some(_)) if wanted.by == By::Auto && file_only => {
-                self.server.reload(&text.text).await
-            }
-            _ => self.restart(for_server(&next)).await,
-        };
-        Ok(match outcome {
-            Ok(()) => {
-                *current = next;
-                Response::InForce
-            }
-            Err(message) => Response::Refused { message },
-        })
-    }
 }
 
 impl Running for Embedded {
@@ -144,24 +101,61 @@ impl Running for Embedded {
     }
 
     fn configure<'a>(&'a self, wanted: &'a Configure) -> Task<'a, Response> {
+        let cluster = wanted.cluster.as_deref().unwrap_or(DEFAULT_CLUSTER);
+        let Some(server) = self.servers.get(cluster) else {
+            return Box::pin(std::future::ready(done(Err(no_cluster(cluster)))));
+        };
         Box::pin(async move {
-            self.change(wanted)
-                .await
-                .unwrap_or_else(|error| Response::Failed {
-                    message: error.to_string(),
-                })
+            let changed = server.change(&self.site, wanted).await;
+            changed.unwrap_or_else(|error| done(Err(error.to_string())))
         })
     }
 
-    fn audit_log(&self) -> Task<'_, Result<Vec<serde_json::Value>, LabError>> {
+    fn rotate_keys<'a>(&'a self, provider: &'a str) -> Task<'a, Response> {
+        let Some(known) = self.providers.get(provider) else {
+            return cannot(provider, NEW_KEY);
+        };
+        Box::pin(async move { done(known.lock().await.rotate_keys().await) })
+    }
+
+    fn fault<'a>(&'a self, provider: &'a str, fault: Option<Fault>) -> Task<'a, Response> {
+        let Some(known) = self.providers.get(provider) else {
+            return cannot(provider, FAULT);
+        };
+        Box::pin(async move { done(known.lock().await.fault(fault).await) })
+    }
+
+    fn configure_provider<'a>(&'a self, provider: &'a str, config: &'a Text) -> Task<'a, Response> {
+        let Some(known) = self.providers.get(provider) else {
+            return cannot(provider, NEW_CONFIGURATION);
+        };
         Box::pin(async move {
-            Ok(self
-                .server
-                .audit_log()
-                .iter()
-                .filter_map(|line| serde_json::from_str(line).ok())
-                .collect())
+            let text = match self.site.render_for(provider, config) {
+                Ok(text) => text,
+                Err(error) => return done(Err(error.to_string())),
+            };
+            match known.lock().await.configure(&text).await {
+                Ok(()) => Response::InForce,
+                Err(Unconfigured::Refused(message)) => Response::Refused { message },
+                Err(Unconfigured::Cannot) => cannot(provider, NEW_CONFIGURATION).await,
+            }
         })
+    }
+
+    fn issuer_is_back<'a>(&'a self, _issuer: &'a str) -> Task<'a, ()> {
+        Box::pin(async move {
+            for server in self.servers.values() {
+                server.issuers_found(FOUND).await;
+            }
+        })
+    }
+
+    fn audit_log<'a>(
+        &'a self,
+        cluster: &'a str,
+    ) -> Task<'a, Result<Vec<serde_json::Value>, LabError>> {
+        let events = self.servers.get(cluster).map(Server::audit_log);
+        Box::pin(std::future::ready(Ok(events.unwrap_or_default())))
     }
 
     // Nothing here can die apart from the process itself.
@@ -171,9 +165,11 @@ impl Running for Embedded {
 
     fn stop(self: Box<Self>) -> Task<'static, ()> {
         Box::pin(async move {
-            self.server.shutdown().await;
-            for provider in self.providers {
-                provider.shutdown().await;
+            for server in self.servers.into_values() {
+                server.shutdown().await;
+            }
+            for provider in self.providers.into_values() {
+                provider.into_inner().shutdown().await;
             }
         })
     }

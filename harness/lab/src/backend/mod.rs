@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
+use authlab_idp::fault::Fault;
 use authlab_pki::{Authority, KeyPool};
 use thiserror::Error;
 
@@ -14,7 +15,7 @@ use crate::control::{Configure, Response};
 use crate::plan::{Authentication, Plan, Text};
 use crate::render::{self, Values};
 use crate::source::SourceError;
-use crate::state::{BackendKind, Capability};
+use crate::state::{BackendKind, Capability, DEFAULT_CLUSTER};
 
 /// What every backend is given: a plan, the lab's folder, addresses already bound.
 #[derive(Debug)]
@@ -36,8 +37,20 @@ pub struct Site {
     pub listeners: BTreeMap<String, TcpListener>,
 }
 
-/// The name of the API server among [`Site::listeners`].
+/// The placeholder of a realm's name, which is another in the file of each provider.
+pub const REALM: &str = "lab.realm";
+
+/// The name of the default API server among [`Site::listeners`].
 pub const API_SERVER: &str = "apiserver";
+
+/// The name of an API server among [`Site::listeners`].
+#[must_use]
+pub fn api_server(cluster: &str) -> String {
+    match cluster {
+        DEFAULT_CLUSTER => API_SERVER.to_owned(),
+        name => format!("{API_SERVER}.{name}"),
+    }
+}
 
 impl Site {
     /// A file of the plan with its placeholders filled.
@@ -46,6 +59,21 @@ impl Site {
     /// When a placeholder is unknown to this lab.
     pub fn render(&self, text: &Text) -> Result<String, SourceError> {
         render::file(&text.source(), &self.values)
+    }
+
+    /// A provider's own file with its placeholders filled.
+    ///
+    /// # Errors
+    /// When a placeholder is unknown to this lab.
+    pub fn render_for(&self, provider: &str, text: &Text) -> Result<String, SourceError> {
+        match self.values.get(&format!("lab.idp.{provider}.realm")) {
+            Some(realm) => {
+                let mut values = self.values.clone();
+                values.insert(REALM.to_owned(), realm.clone());
+                render::file(&text.source(), &values)
+            }
+            None => self.render(text),
+        }
     }
 
     /// The API server's authentication with placeholders filled, ready to be used.
@@ -96,18 +124,77 @@ pub trait Running: Send + Sync {
         Vec::new()
     }
 
-    /// Gives the API server another authentication; answers [`Response::InForce`] or
+    /// Gives an API server another authentication; answers [`Response::InForce`] or
     /// [`Response::Refused`] once that is so, [`Response::Failed`] when the lab is at fault.
     fn configure<'a>(&'a self, wanted: &'a Configure) -> Task<'a, Response>;
 
-    /// The audit log so far, oldest event first.
-    fn audit_log(&self) -> Task<'_, Result<Vec<serde_json::Value>, LabError>>;
+    /// Makes a provider sign with a new key; the old one stays published. Answers
+    /// [`Response::Done`] once the new key is published.
+    fn rotate_keys<'a>(&'a self, provider: &'a str) -> Task<'a, Response> {
+        cannot(provider, NEW_KEY)
+    }
+
+    /// Breaks a provider in one way, or mends it. Answers [`Response::Done`] once that shows on the
+    /// network.
+    fn fault<'a>(&'a self, provider: &'a str, _fault: Option<Fault>) -> Task<'a, Response> {
+        cannot(provider, FAULT)
+    }
+
+    /// Starts a provider again with another configuration file, its placeholders unfilled: same
+    /// address, and the same state where the product keeps it. Answers [`Response::InForce`], or
+    /// [`Response::Refused`] in the product's words, and then the old one is in force.
+    fn configure_provider<'a>(
+        &'a self,
+        provider: &'a str,
+        _config: &'a Text,
+    ) -> Task<'a, Response> {
+        cannot(provider, NEW_CONFIGURATION)
+    }
+
+    /// Waits until the API server has found an issuer that was broken and is mended, which it looks
+    /// for again only now and then. At once where it does not trust that issuer, or never lost it.
+    fn issuer_is_back<'a>(&'a self, _issuer: &'a str) -> Task<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// The audit log of an API server so far, oldest event first.
+    fn audit_log<'a>(
+        &'a self,
+        cluster: &'a str,
+    ) -> Task<'a, Result<Vec<serde_json::Value>, LabError>>;
 
     /// Ends only when a component has died; the error names it and its last lines.
     fn died(&self) -> Task<'_, LabError>;
 
     /// Ends every component and returns when the last one is gone.
     fn stop(self: Box<Self>) -> Task<'static, ()>;
+}
+
+/// What a provider may not be able to do; see [`cannot`].
+pub(crate) const NEW_KEY: &str = "be given a new key";
+pub(crate) const FAULT: &str = "be broken or mended";
+pub(crate) const NEW_CONFIGURATION: &str = "be given another configuration";
+/// Why a product has no other fault.
+pub(crate) const ONLY_DOWN: &str =
+    "a product can only be down: every other fault is for an identity provider of kind forge";
+
+/// What a backend answers that cannot do `what` to a provider.
+pub(crate) fn cannot<'a>(provider: &str, what: &str) -> Task<'a, Response> {
+    let message = format!("`{provider}` cannot {what} in this lab");
+    Box::pin(std::future::ready(Response::Failed { message }))
+}
+
+/// What a backend says of an API server that is not in the lab.
+pub(crate) fn no_cluster(name: &str) -> String {
+    format!("no API server `{name}` in this lab")
+}
+
+/// What a backend answers about a provider that did, or did not, as asked.
+pub(crate) fn done(outcome: Result<(), String>) -> Response {
+    match outcome {
+        Ok(()) => Response::Done,
+        Err(message) => Response::Failed { message },
+    }
 }
 
 /// A boxed future, so that backends can be told apart at run time.

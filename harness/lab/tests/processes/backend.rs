@@ -102,7 +102,11 @@ async fn configure() {
         ("a file by restart", file("forge"), By::Auto),
     ] {
         let start = Instant::now();
-        let wanted = Configure { authentication, by };
+        let wanted = Configure {
+            authentication,
+            by,
+            cluster: None,
+        };
         let answer = control::call(&host.state().socket, &Request::Configure(wanted)).await;
         let answer = match answer {
             Ok(Response::InForce) => "in force".to_owned(),
@@ -111,7 +115,7 @@ async fn configure() {
         };
         say(&format!("{what}: {answer}"), start);
     }
-    let answer = control::call(&host.state().socket, &Request::AuditLog).await;
+    let answer = control::call(&host.state().socket, &Request::AuditLog { cluster: None }).await;
     let Ok(Response::AuditLog { events }) = answer else {
         panic!("{answer:?}");
     };

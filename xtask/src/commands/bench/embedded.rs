@@ -20,7 +20,10 @@ pub async fn measure(checkout: &Checkout, runs: usize) -> miette::Result<Vec<Ser
     let mut up = Series::new("lab `dex` up, key pool warm", "under 100 ms");
     let mut down = Series::new("lab `dex` down", "");
     // The first one fills the key pool.
-    start(checkout, KIND, "dex", "bench-warm").await?.stop().await;
+    start(checkout, KIND, "dex", "bench-warm")
+        .await?
+        .stop()
+        .await;
     for run in 0..runs {
         let begun = Instant::now();
         let host = start(checkout, KIND, "dex", &format!("bench-{run}")).await?;

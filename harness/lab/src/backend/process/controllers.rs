@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::admin::Admin;
 use super::{LabError, READY, Site, write};
 use crate::exec::{Child, Program};
-use crate::kubeconfig::{self, Login};
+use crate::kubeconfig::{self, Cluster, Login};
 use crate::tools::Tools;
 use crate::wait::{Look, until};
 use secrecy::ExposeSecret;
@@ -34,12 +34,11 @@ pub(super) fn prepare(site: &Site, tools: &Tools) -> Result<Program, LabError> {
     };
     let url = site.values.get("lab.apiserver.url").map(String::as_str);
     let ca = site.authority.certificate_pem();
-    let text = kubeconfig::text(
-        &site.plan.lab,
-        url.unwrap_or_default(),
-        ca,
-        &[(NAME, login)],
-    );
+    let cluster = Cluster {
+        name: None,
+        server: url.unwrap_or_default(),
+    };
+    let text = kubeconfig::text(&site.plan.lab, &[cluster], ca, &[(NAME, login)]);
     let config = write(
         site.folder.join(NAME).join("kubeconfig"),
         text.expose_secret().as_bytes(),

@@ -1,0 +1,108 @@
+//! An embedded API server and what is in force there.
+
+use std::time::Duration;
+
+use authlab_apiserver::{ApiServer, Options};
+use tokio::sync::Mutex;
+
+use super::listener;
+use crate::backend::{LabError, Site, api_server};
+use crate::control::{By, Configure, Response};
+use crate::plan::Authentication;
+use crate::state::DEFAULT_CLUSTER;
+
+/// How long an issuer may take to answer, or to fail, for the first time.
+const FIRST_ATTEMPT: Duration = Duration::from_secs(10);
+
+/// How long the issuers of a changed file may take to answer. The real server gives them a minute,
+/// in which it looks again and again; here nothing changes for as long as this request lasts.
+const RELOAD: Duration = Duration::from_secs(3);
+
+pub(super) struct Server {
+    api: ApiServer,
+    /// What is in force, placeholders filled; held while it changes.
+    current: Mutex<Authentication>,
+}
+
+impl Server {
+    /// Starts the API server of that name, and returns when it has looked for every issuer once.
+    pub(super) async fn start(site: &mut Site, cluster: &str) -> Result<Self, LabError> {
+        let planned = site.plan.authentication_of(cluster).cloned();
+        let current = site.authentication(&planned.unwrap_or_default())?;
+        let api = ApiServer::start(Options {
+            listener: listener(&mut site.listeners, &api_server(cluster))?,
+            authority: site.authority.clone(),
+            keys: site.keys.clone(),
+            authentication: for_server(&current),
+        })
+        .map_err(|error| LabError::Refused {
+            component: match cluster {
+                DEFAULT_CLUSTER => "the API server".to_owned(),
+                name => format!("the API server `{name}`"),
+            },
+            message: error.to_string(),
+        })?;
+        // An issuer that cannot be reached is no fault of the lab: scenarios are about such things.
+        api.issuers_attempted(FIRST_ATTEMPT).await;
+        Ok(Self {
+            api,
+            current: Mutex::new(current),
+        })
+    }
+
+    /// Brings another authentication into force.
+    pub(super) async fn change(
+        &self,
+        site: &Site,
+        wanted: &Configure,
+    ) -> Result<Response, LabError> {
+        let next = site.authentication(&wanted.authentication)?;
+        let mut current = self.current.lock().await;
+        let file_only = current.flags.is_empty() && next.flags.is_empty();
+        let outcome = match (&next.config, &current.config) {
+            (Some(text), Some(_)) if wanted.by == By::Auto && file_only => {
+                self.api.reload_within(&text.text, RELOAD).await
+            }
+            // Nothing else would change.
+            _ if wanted.by == By::Auto && next == *current => Ok(()),
+            _ => self.restart(&next).await,
+        };
+        Ok(match outcome {
+            Ok(()) => {
+                *current = next;
+                Response::InForce
+            }
+            Err(message) => Response::Refused { message },
+        })
+    }
+
+    async fn restart(&self, next: &Authentication) -> Result<(), String> {
+        let restarted = self.api.restart(for_server(next));
+        restarted.map_err(|error| error.to_string())?;
+        self.api.issuers_attempted(FIRST_ATTEMPT).await;
+        Ok(())
+    }
+
+    /// Waits until every issuer was found, at most so long.
+    pub(super) async fn issuers_found(&self, at_most: Duration) {
+        // Whoever is still missing is missed by intent.
+        let _ = self.api.issuers_ready(at_most).await;
+    }
+
+    pub(super) fn audit_log(&self) -> Vec<serde_json::Value> {
+        let log = self.api.audit_log();
+        let events = log.iter().map(|line| serde_json::from_str(line));
+        events.filter_map(Result::ok).collect()
+    }
+
+    pub(super) async fn shutdown(self) {
+        self.api.shutdown().await;
+    }
+}
+
+fn for_server(wanted: &Authentication) -> authlab_apiserver::Authentication {
+    authlab_apiserver::Authentication {
+        config: wanted.config.as_ref().map(|text| text.text.clone()),
+        flags: wanted.flags.clone(),
+    }
+}
