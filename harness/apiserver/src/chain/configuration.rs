@@ -1,6 +1,5 @@
 //! Which other issuers are trusted, and who may come without credentials: the file or the flags.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use authlab_authn::config::{
@@ -40,12 +39,14 @@ impl Configuration {
                 )),
                 other => refused(format!("invalid authentication configuration: {other}")),
             })?,
-            None => from_flags(&flags(&authentication.flags)?).map_err(|error| match error {
-                ConfigError::Invalid(_) => {
-                    refused(format!("invalid authentication configuration: {error}"))
-                }
-                other => refused(other.to_string()),
-            })?,
+            None => OidcFlags::named(&authentication.flags, |path| std::fs::read_to_string(path))
+                .and_then(|flags| from_flags(&flags))
+                .map_err(|error| match error {
+                    ConfigError::Invalid(_) => {
+                        refused(format!("invalid authentication configuration: {error}"))
+                    }
+                    other => refused(other.to_string()),
+                })?,
         };
         Ok(Self {
             text: authentication.config.clone(),
@@ -91,53 +92,4 @@ impl Configuration {
         let state = self.issuers.health().err().unwrap_or_default();
         Err(format!("[{state}, context deadline exceeded]"))
     }
-}
-
-/// The flags by name, as they stand on a command line.
-fn flags(given: &BTreeMap<String, Vec<String>>) -> Result<OidcFlags, StartError> {
-    let mut flags = OidcFlags::default();
-    for (name, values) in given {
-        // Of a flag given twice the last counts, except where values add up.
-        let last = values.last().cloned();
-        let each = || values.iter().flat_map(|value| value.split(','));
-        match name.as_str() {
-            "oidc-issuer-url" => flags.issuer_url = last,
-            "oidc-client-id" => flags.client_id = last,
-            "oidc-username-claim" => flags.username_claim = last,
-            "oidc-username-prefix" => flags.username_prefix = last,
-            "oidc-groups-claim" => flags.groups_claim = last,
-            "oidc-groups-prefix" => flags.groups_prefix = last,
-            "oidc-signing-algs" => flags.signing_algs = each().map(str::to_owned).collect(),
-            "oidc-required-claim" => {
-                for pair in each() {
-                    let (claim, value) = pair.split_once('=').ok_or_else(|| {
-                        StartError::Authentication(format!(
-                            "invalid argument {pair:?} for \"--oidc-required-claim\" flag: {pair} must be formatted as key=value"
-                        ))
-                    })?;
-                    flags
-                        .required_claims
-                        .insert(claim.to_owned(), value.to_owned());
-                }
-            }
-            "oidc-ca-file" => flags.ca_file = last.as_deref().map(certificates).transpose()?,
-            other => {
-                return Err(StartError::Authentication(format!(
-                    "unknown flag: --{other}"
-                )));
-            }
-        }
-    }
-    Ok(flags)
-}
-
-fn certificates(path: &str) -> Result<String, StartError> {
-    std::fs::read_to_string(path).map_err(|error| {
-        let why = match error.kind() {
-            std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-            std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-            _ => error.to_string(),
-        };
-        StartError::Authentication(format!("open {path}: {why}"))
-    })
 }
