@@ -58,8 +58,16 @@ pub enum Command {
         after_help = "Examples:\n  cargo xtask render dex\n  cargo xtask render dex --only dex/config.yaml"
     )]
     Render(RenderArgs),
-    /// Say what an authentication configuration makes of tokens.
-    #[command(after_help = "Example:\n  cargo xtask explain --batch cases.jsonl")]
+    /// Say step by step what an authentication configuration makes of a token, and how to mend a refusal.
+    #[command(
+        after_help = "Examples:\n  cargo xtask explain --token token.jwt --config authentication.yaml\n  \
+                            kubelogin get-token ... | cargo xtask explain --token - --lab dex\n  \
+                            cargo xtask explain --token token.jwt --flag oidc-issuer-url=https://dex.example \\\n      \
+                            --flag oidc-client-id=kube --now 2026-11-22T10:00:00Z\n  \
+                            cargo xtask explain --batch cases.jsonl\n\n\
+                            The token is a secret: its header and claims are shown, never the token itself.\n\
+                            Exit codes: 0 let in; 1 refused; 2 the token or the configuration cannot be read."
+    )]
     Explain(ExplainArgs),
     /// Build the real components (needs Go) and say where they are.
     #[command(after_help = "Examples:\n  cargo xtask tools\n  cargo xtask tools --list")]
@@ -137,6 +145,10 @@ pub struct E2eArgs {
     /// Write the results as JSON to this file (`-`: standard output).
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Tell GitHub what did not hold, on the scenario's own line; done by itself where
+    /// `GITHUB_ACTIONS=true`.
+    #[arg(long)]
+    pub annotations: bool,
 }
 
 /// Flags of `diff`.
@@ -219,9 +231,30 @@ pub struct RenderArgs {
 /// Flags of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// One case a line (`id`, `config`, `claims`, `now`, ...); one verdict a line out.
+    /// The token, in a file (`-`: standard input): as it is, or in the JSON that kubelogin or a token endpoint gives.
     #[arg(long, value_name = "FILE")]
-    pub batch: PathBuf,
+    pub token: Option<PathBuf>,
+    /// The AuthenticationConfiguration file of the API server.
+    #[arg(long, value_name = "FILE", conflicts_with = "lab")]
+    pub config: Option<PathBuf>,
+    /// A flag of the API server instead of a file, `oidc-username-claim=email`; once for each.
+    #[arg(long = "flag", value_name = "NAME=VALUE", conflicts_with_all = ["config", "lab"])]
+    pub flags: Vec<String>,
+    /// A running lab by name or id: its configuration and its issuers' keys.
+    #[arg(long, value_name = "LAB")]
+    pub lab: Option<String>,
+    /// Judge as at this time: `2026-11-22T10:00:00Z`, or seconds since 1970 [default: now].
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<crate::commands::explain::Moment>,
+    /// Do not ask the issuer for its keys.
+    #[arg(long)]
+    pub offline: bool,
+    /// The walk as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// One case a line (`id`, `config`, `claims`, `now`, ...); one verdict a line out.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["token", "config", "flags", "lab", "now", "offline", "json"])]
+    pub batch: Option<PathBuf>,
 }
 
 /// Flags of `tools`.

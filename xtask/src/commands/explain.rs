@@ -1,20 +1,244 @@
 //! `cargo xtask explain`: what a configuration makes of tokens.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, stdout};
+use std::io::{BufReader, BufWriter, Read, stdin, stdout};
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use miette::{IntoDiagnostic, WrapErr};
+use authlab_authn::config::{ConfigError, OidcFlags};
+use authlab_authn::explain::{self, Signature, Subject, Token, Walk};
+use authlab_authn::oidc::{self, Found};
+use authlab_authn::yaml11;
+use authlab_lab::render;
+use authlab_lab::source::Source;
+use authlab_lab::state::State;
+use miette::{IntoDiagnostic, Report, WrapErr, miette};
 
-use super::Ended;
+use super::{Ended, labs, runtime};
 use crate::cli::ExplainArgs;
+use crate::terminal;
 
-/// Answers a batch of cases, one line each.
+/// Explains one token, or answers a batch of cases.
 pub fn run(args: &ExplainArgs) -> Ended {
-    let file = File::open(&args.batch)
+    match (&args.batch, &args.token) {
+        (Some(batch), _) => answer_batch(batch),
+        (None, Some(token)) => one(args, token),
+        (None, None) => Err(miette!(
+            help = "`--token FILE`, or `--token -` to read it from standard input",
+            "there is no token to explain"
+        )),
+    }
+}
+
+fn answer_batch(batch: &Path) -> Ended {
+    let file = File::open(batch)
         .into_diagnostic()
-        .wrap_err_with(|| format!("cannot read {}", args.batch.display()))?;
+        .wrap_err_with(|| format!("cannot read {}", batch.display()))?;
     let out = BufWriter::new(stdout().lock());
     authlab_authn::batch::run(BufReader::new(file), out).into_diagnostic()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the token is explained against, and its text if it is a file.
+struct Against {
+    subject: Subject,
+    source: Option<Source>,
+    /// The issuers are a lab's: they are there, or that is the answer.
+    live: bool,
+}
+
+fn one(args: &ExplainArgs, token: &Path) -> Ended {
+    let against = match &args.lab {
+        Some(lab) => in_lab(&labs::running(Some(lab))?)?,
+        None => against(args)?,
+    };
+    let text = Token::find(&read_token(token)?);
+    let token = Token::parse(&text)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("cannot explain what is in {}", token.display()))?;
+    let now = args.now.map_or_else(SystemTime::now, |now| now.0);
+    let signature = signature(&against, &token, &text, args.offline)?;
+    let walk = explain::walk(&against.subject, &token, &signature, now);
+    if args.json {
+        let json = serde_json::to_string_pretty(&walk.to_json()).into_diagnostic()?;
+        terminal::line(json);
+    } else {
+        tell(&walk, &against);
+    }
+    Ok(match walk.refusal {
+        None => ExitCode::SUCCESS,
+        Some(_) => ExitCode::from(1),
+    })
+}
+
+fn tell(walk: &Walk, against: &Against) {
+    terminal::print(walk);
+    let Some(refusal) = &walk.refusal else {
+        return;
+    };
+    if let (Some(path), Some(source)) = (&refusal.path, &against.source)
+        && let Some(place) = against.subject.place(path)
+    {
+        let frame = source.error_word(place.start, format!("refused by {path}"), "here");
+        terminal::line(format_args!("\n{:?}", Report::new(frame)));
+    } else {
+        terminal::line("");
+    }
+    terminal::print(refusal);
+}
+
+fn read_token(path: &Path) -> miette::Result<String> {
+    let mut text = String::new();
+    if path == Path::new("-") {
+        stdin().lock().read_to_string(&mut text).into_diagnostic()?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("cannot read the token in {}", path.display()))
+}
+
+/// The configuration file or the flags of the command line.
+fn against(args: &ExplainArgs) -> miette::Result<Against> {
+    let (subject, source) = match &args.config {
+        Some(path) => {
+            let source = Source::read(Path::new(""), path)?;
+            (file(&source)?, Some(source))
+        }
+        None if args.flags.is_empty() => {
+            return Err(miette!(
+                help =
+                    "`--config FILE`, or `--flag oidc-issuer-url=...` and so on, or `--lab NAME`",
+                "there is no configuration to explain the token against"
+            ));
+        }
+        None => (flags(&named(&args.flags)?)?, None),
+    };
+    Ok(Against {
+        subject,
+        source,
+        live: false,
+    })
+}
+
+/// The configuration of a running lab.
+fn in_lab(state: &State) -> miette::Result<Against> {
+    let authentication = &state.authentication;
+    let (subject, source) = match &authentication.config {
+        Some(text) => {
+            let filled = render::file(&text.source(), &state.values)?;
+            let source = Source::new(&text.name, filled);
+            (file(&source)?, Some(source))
+        }
+        None => {
+            let mut given = authentication.flags.clone();
+            for value in given.values_mut().flatten() {
+                *value = render::value(value, &state.values)
+                    .map_err(|error| miette!("{error}"))?
+                    .into_owned();
+            }
+            (flags(&given)?, None)
+        }
+    };
+    Ok(Against {
+        subject,
+        source,
+        live: true,
+    })
+}
+
+fn file(source: &Source) -> miette::Result<Subject> {
+    Subject::file(source.text()).map_err(|error| refused(source, &error))
+}
+
+/// A configuration that the API server would not start with, at the first place that it objects to.
+fn refused(source: &Source, error: &ConfigError) -> Report {
+    let message = format!("the API server does not start with this file: {error}");
+    let tree = yaml11::parse_spanned(source.text());
+    match (error, tree) {
+        (ConfigError::Invalid(violations), Ok(tree)) if !violations.is_empty() => {
+            let path = &violations[0].path;
+            let place = tree.nearest(path).0;
+            Report::new(source.error_word(place.start, message, path))
+        }
+        _ => Report::new(source.unread(message)),
+    }
+}
+
+/// `NAME=VALUE`, with or without dashes before the name.
+fn named(flags: &[String]) -> miette::Result<BTreeMap<String, Vec<String>>> {
+    let mut given = BTreeMap::<String, Vec<String>>::new();
+    for flag in flags {
+        let (name, value) = flag.split_once('=').ok_or_else(|| {
+            miette!(
+                help = "write it as `--flag oidc-username-claim=email`",
+                "the flag `{flag}` has no value"
+            )
+        })?;
+        let name = name.trim_start_matches('-').to_owned();
+        given.entry(name).or_default().push(value.to_owned());
+    }
+    Ok(given)
+}
+
+fn flags(given: &BTreeMap<String, Vec<String>>) -> miette::Result<Subject> {
+    let flags = OidcFlags::named(given, |path| std::fs::read_to_string(path));
+    flags
+        .and_then(Subject::flags)
+        .map_err(|error| miette!("the API server does not start with these flags: {error}"))
+}
+
+/// Asks the token's issuer, where that can be done.
+fn signature(
+    against: &Against,
+    token: &Token,
+    text: &str,
+    offline: bool,
+) -> miette::Result<Signature> {
+    let unchecked = |why: &str| Ok(Signature::Unchecked(why.to_owned()));
+    if offline {
+        return unchecked("--offline was given, so that the issuer was not asked for its keys");
+    }
+    let Some(index) = explain::responsible(&against.subject, token) else {
+        return unchecked("no authenticator takes the token");
+    };
+    let authenticator = &against.subject.config().jwt[index];
+    if authenticator.issuer.certificate_authority.is_empty() && !against.live {
+        return unchecked(
+            "the configuration names no certificateAuthority, and this program trusts no other",
+        );
+    }
+    let probe = runtime()?.block_on(oidc::probe(authenticator, text));
+    match &probe.found {
+        Found::Unreachable(why) if !against.live => unchecked(&format!(
+            "the issuer cannot be reached from here, though the API server may reach it: {why}"
+        )),
+        _ => Ok(Signature::Probed(probe)),
+    }
+}
+
+/// A time as a person gives it.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment(SystemTime);
+
+impl std::str::FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let seconds = match text.parse::<i64>() {
+            Ok(seconds) => seconds,
+            Err(_) => explain::seconds(text).ok_or(
+                "a time is written 2026-11-22T10:00:00Z, or as seconds since 1970".to_owned(),
+            )?,
+        };
+        let distance = Duration::from_secs(seconds.unsigned_abs());
+        let time = if seconds < 0 {
+            UNIX_EPOCH.checked_sub(distance)
+        } else {
+            UNIX_EPOCH.checked_add(distance)
+        };
+        time.map(Self).ok_or("that time is too far away".to_owned())
+    }
 }

@@ -179,7 +179,8 @@ pub fn host(id: &str, kind: BackendKind) -> Ended {
     Ok(ExitCode::SUCCESS)
 }
 
-fn running(wanted: Option<&str>) -> miette::Result<State> {
+/// The state of the lab that is meant.
+pub(super) fn running(wanted: Option<&str>) -> miette::Result<State> {
     let entries = lifecycle::list(&Checkout::here());
     let entry = find(&entries, wanted)?;
     entry
