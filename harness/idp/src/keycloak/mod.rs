@@ -54,6 +54,14 @@ pub struct Keycloak {
     serving: Serving,
 }
 
+/// Looks at a realm, given as for [`Keycloak::start`], without starting anything.
+///
+/// # Errors
+/// When Keycloak would not import it, or it asks for what is missing here.
+pub fn check(realm_json: &str) -> Result<(), RealmError> {
+    realm::read(realm_json).map(drop)
+}
+
 impl Keycloak {
     /// Serves a realm, given in the format of `kc.sh export` with every placeholder filled in, on a bound listener;
     /// its address is that of the issuer, `https://ADDRESS/realms/REALM`. Signing keys come from the pool's slots
