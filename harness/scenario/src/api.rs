@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authlab_lab::state::State;
+use authlab_lab::state::{ApiServer, State};
 use authlab_pki::http;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -125,15 +125,15 @@ impl Answer {
 }
 
 impl Api {
-    /// The API server of a running lab, and its administrator from the lab's kubeconfig.
+    /// An API server of a running lab, and its administrator from its kubeconfig.
     ///
     /// # Errors
     /// When the kubeconfig cannot be used.
-    pub fn new(state: &State) -> Result<Self, Fault> {
+    pub fn new(state: &State, server: &ApiServer) -> Result<Self, Fault> {
         let ca = state.certificate_authority.clone();
         let broken = |why: String| Fault::Other(format!("the lab's kubeconfig: {why}"));
-        let config = Kubeconfig::read_from(&state.api_server.kubeconfig)
-            .map_err(|error| broken(error.to_string()))?;
+        let config =
+            Kubeconfig::read_from(&server.kubeconfig).map_err(|error| broken(error.to_string()))?;
         let current = config.current_context.as_deref();
         let user = config
             .contexts
@@ -171,7 +171,7 @@ impl Api {
             }
         };
         Ok(Self {
-            url: state.api_server.url.clone(),
+            url: server.url.clone(),
             plain: http::builder(&ca)
                 .and_then(|builder| {
                     Ok(builder

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use authlab_lab::spec::ClientSpec;
 use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::oauth::Tokens;
 
 /// The name of the lab's administrator, which every scenario may use.
 pub(crate) const ADMIN: &str = "admin";
@@ -31,17 +34,55 @@ pub(crate) enum Credential {
 pub(crate) struct Token {
     /// What is sent.
     pub bearer: SecretString,
-    /// With what it can be renewed.
-    pub renewal: Option<Renewal>,
+    /// The login that gave it.
+    pub session: Option<Session>,
 }
 
-/// What the `refresh_token` grant needs.
+/// What a login gave.
 #[derive(Debug, Clone)]
-pub(crate) struct Renewal {
-    /// The client that the token was issued to.
+pub(crate) struct Session {
+    /// The identity provider's name in the lab.
+    pub idp: String,
+    /// The client that the tokens were issued to.
     pub client: ClientSpec,
+    /// All of them.
+    pub tokens: Tokens,
+}
+
+/// Which of a login's tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TokenKind {
+    /// The ID token.
+    Id,
+    /// The access token.
+    Access,
     /// The refresh token.
-    pub token: SecretString,
+    Refresh,
+}
+
+impl TokenKind {
+    /// Its name in a token endpoint's answer, and in a hint.
+    pub fn member(self) -> &'static str {
+        match self {
+            Self::Id => "id_token",
+            Self::Access => "access_token",
+            Self::Refresh => "refresh_token",
+        }
+    }
+}
+
+impl Token {
+    /// One of the tokens of the login; a token that came by itself is whatever it is taken for.
+    pub fn of_kind(&self, kind: TokenKind) -> Option<&SecretString> {
+        match (&self.session, kind) {
+            (None, TokenKind::Refresh) => None,
+            (None, _) => Some(&self.bearer),
+            (Some(session), TokenKind::Id) => session.tokens.id.as_ref(),
+            (Some(session), TokenKind::Access) => Some(&session.tokens.access),
+            (Some(session), TokenKind::Refresh) => session.tokens.refresh.as_ref(),
+        }
+    }
 }
 
 /// Which kind a credential is.
@@ -58,11 +99,11 @@ pub(crate) enum Kind {
 }
 
 impl Credential {
-    /// A bearer token that cannot be renewed.
+    /// A bearer token that no login gave.
     pub fn bearer(token: SecretString) -> Self {
         Self::Token(Token {
             bearer: token,
-            renewal: None,
+            session: None,
         })
     }
 

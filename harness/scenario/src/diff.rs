@@ -146,7 +146,7 @@ mod tests {
             rows: Vec::new(),
             reason: None,
             nearest: None,
-            detail: None,
+            matrix: None,
             reproduce: None,
             fault: None,
             seen,

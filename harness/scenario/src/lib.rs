@@ -10,6 +10,7 @@ mod check;
 mod context;
 mod credential;
 pub mod diff;
+mod exposition;
 mod fault;
 mod flow;
 mod format;

@@ -7,7 +7,7 @@ use authlab_lab::state::Capability;
 use miette::Diagnostic;
 
 use crate::load::Scenario;
-use crate::report::ScenarioReport;
+use crate::report::{Place, ScenarioReport};
 
 /// The folder of scenarios below the checkout's root.
 const FOLDER: &str = "scenarios";
@@ -75,7 +75,15 @@ impl Case {
         let report = ScenarioReport::unreached(&self.id, name, &self.file, &self.lab);
         match &self.scenario {
             Ok(_) => report,
-            Err(error) => report.broken(describe(error.as_ref())),
+            Err(error) => {
+                // A mistake in another file, the lab's for example, has no place in this one.
+                let here = error.location().filter(|_| error.file() == self.file);
+                let place = here.map(|(line, column)| Place { line, column });
+                ScenarioReport {
+                    place,
+                    ..report.broken(describe(error.as_ref()))
+                }
+            }
         }
     }
 }

@@ -60,6 +60,7 @@ impl Scenario {
         };
         for (index, step) in file.steps.iter().enumerate() {
             let verb = step.value.verb();
+            clusters(&source, &plans, verb.cluster())?;
             verb.check(&loading(index))
                 .map_err(|error| placed(&source, step.referenced, error))?;
             if let Some(checks) = verb.checks() {
@@ -232,6 +233,32 @@ fn plans(root: &Path, source: &Source, file: &File) -> Result<Vec<Plan>, SourceE
             })
         })
         .collect()
+}
+
+/// The API server that a step names is in each lab.
+fn clusters(
+    source: &Source,
+    plans: &[Plan],
+    wanted: Option<&Spanned<String>>,
+) -> Result<(), SourceError> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    for plan in plans {
+        if plan.authentication_of(&wanted.value).is_none() {
+            let message = format!(
+                "the lab `{}` has no API server `{}`",
+                plan.lab, wanted.value
+            );
+            let error = source.error(wanted.referenced, message, "named here");
+            return Err(match nearest(&wanted.value, plan.clusters()) {
+                Some(near) => error.or_help(format!("did you mean `{near}`?")),
+                None => error.or_help(format!(
+                    "it has: {}",
+                    plan.clusters().collect::<Vec<_>>().join(", ")
+                )),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Every credential is kept by a step before one uses it.

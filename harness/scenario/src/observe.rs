@@ -59,7 +59,6 @@ impl Redactor {
         let texts = [
             &mut step.reason,
             &mut step.nearest,
-            &mut step.detail,
             &mut step.reproduce,
             &mut step.fault,
         ];
@@ -120,11 +119,23 @@ const VOLATILE_MEMBERS: [&str; 12] = [
     "platform",
 ];
 
+/// Members that say who wrote what and when, not what was decided.
+const BOOKKEEPING: &str = "managedFields";
+
+/// Lists whose order means nothing, and is another one at each call of a real server.
+const UNORDERED_MEMBERS: [&str; 2] = ["nonResourceRules", "resourceRules"];
+
 fn blank_members(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(blank_members),
         Value::Object(map) => {
+            map.remove(BOOKKEEPING);
             for (key, item) in map.iter_mut() {
+                if UNORDERED_MEMBERS.contains(&key.as_str())
+                    && let Some(items) = item.as_array_mut()
+                {
+                    items.sort_by_key(Value::to_string);
+                }
                 if VOLATILE_MEMBERS.contains(&key.as_str()) {
                     *item = Value::from("<varies>");
                 } else {
@@ -183,6 +194,8 @@ mod tests {
             "error": "token is expired (Token Expiry: 2026-01-02 03:04:05 +0000 UTC)",
             "uid": "0d3b2f4e-0000-4000-8000-123456789abc",
             "claims": {"exp": 1_795_341_444, "sub": "jane"},
+            "metadata": {"name": "a", "managedFields": [{"manager": "authlab"}]},
+            "resourceRules": [{"verbs": ["list"]}, {"verbs": ["get"]}],
         });
         insta::assert_json_snapshot!(portable(data, &values), @r#"
         {
@@ -196,6 +209,21 @@ mod tests {
               "JTI=<id>"
             ]
           },
+          "metadata": {
+            "name": "a"
+          },
+          "resourceRules": [
+            {
+              "verbs": [
+                "get"
+              ]
+            },
+            {
+              "verbs": [
+                "list"
+              ]
+            }
+          ],
           "uid": "<uuid>",
           "username": "${lab.idp.dex.issuer}#jane"
         }

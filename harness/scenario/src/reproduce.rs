@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use authlab_lab::state::State;
 
+use crate::context::Context;
 use crate::credential::{Credential, Kind};
 use crate::format::Impersonate;
 
@@ -26,15 +27,16 @@ pub(crate) fn ca_file(state: &State) -> String {
 }
 
 /// kubectl as `credential`, ready for a subcommand to be appended.
-pub(crate) fn kubectl(state: &State, credential: &Credential) -> String {
+pub(crate) fn kubectl(context: &Context<'_>, credential: &Credential) -> String {
+    let server = context.server();
     if credential.kind() == Kind::Admin {
-        let file = state.api_server.kubeconfig.display().to_string();
+        let file = server.kubeconfig.display().to_string();
         return format!("kubectl --kubeconfig {}", quote(&file));
     }
     let mut out = format!(
         "kubectl --kubeconfig /dev/null --server {} --certificate-authority {}",
-        state.api_server.url,
-        ca_file(state)
+        server.url,
+        ca_file(context.state)
     );
     match credential.kind() {
         Kind::Token => out.push_str(" --token \"$TOKEN\""),
@@ -48,13 +50,13 @@ pub(crate) fn kubectl(state: &State, credential: &Credential) -> String {
 
 /// curl as `credential`, with the URL at the end.
 pub(crate) fn curl(
-    state: &State,
+    context: &Context<'_>,
     credential: &Credential,
     method: &str,
     path: &str,
     impersonate: Option<&Impersonate>,
 ) -> String {
-    let mut out = format!("curl --cacert {}", ca_file(state));
+    let mut out = format!("curl --cacert {}", ca_file(context.state));
     match credential.kind() {
         Kind::Token => out.push_str(" -H \"Authorization: Bearer $TOKEN\""),
         Kind::Certificate | Kind::Admin => {
@@ -68,7 +70,7 @@ pub(crate) fn curl(
     let _ = write!(
         out,
         " -X {method} {}",
-        quote(&format!("{}{path}", state.api_server.url))
+        quote(&format!("{}{path}", context.server().url))
     );
     out
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use authlab_lab::control::Request;
 use authlab_lab::render;
 use authlab_lab::source::Source;
-use authlab_lab::state::State;
+use authlab_lab::state::{DEFAULT_CLUSTER, State};
 use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 use tokio::time::timeout;
@@ -179,7 +179,7 @@ async fn steps(
         });
         let begun = Instant::now();
         let ended = tokio::select! {
-            ended = one(&step.value, context, planned) => Some(ended),
+            ended = one(&step.value, context, scenario, planned) => Some(ended),
             () = cancel.cancelled() => None,
         };
         planned.milliseconds = milliseconds(begun);
@@ -203,9 +203,18 @@ async fn steps(
     Ok(())
 }
 
-async fn one(step: &Step, context: &mut Context<'_>, report: &mut StepReport) -> Outcome {
+async fn one(
+    step: &Step,
+    context: &mut Context<'_>,
+    scenario: &Scenario,
+    report: &mut StepReport,
+) -> Outcome {
     let verb = step.verb();
-    let mut result = verb.run(context).await;
+    let cluster = verb.cluster().map(|name| name.value.as_str());
+    let mut result = match enter(context, cluster, scenario).await {
+        Ok(()) => verb.run(context).await,
+        Err(fault) => Err(fault),
+    };
     if let (Ok(seen), Some(checks)) = (&mut result, verb.checks())
         && let Err(fault) = check::evaluate(&checks.value, seen)
     {
@@ -222,7 +231,7 @@ async fn one(step: &Step, context: &mut Context<'_>, report: &mut StepReport) ->
             report.rows = seen.rows;
             report.reason = seen.reason;
             report.nearest = seen.nearest;
-            report.detail = seen.detail;
+            report.matrix = seen.matrix;
             report.reproduce = seen.reproduce.or(report.reproduce.take());
             report.seen = observe::portable(seen.data, &context.values);
             outcome
@@ -234,13 +243,30 @@ async fn one(step: &Step, context: &mut Context<'_>, report: &mut StepReport) ->
     }
 }
 
+/// Turns to the API server that a step means; the scenario has a namespace of its own in each.
+async fn enter(
+    context: &mut Context<'_>,
+    cluster: Option<&str>,
+    scenario: &Scenario,
+) -> Result<(), Fault> {
+    if context.enter(cluster.unwrap_or(DEFAULT_CLUSTER))? && scenario.needs_namespace() {
+        namespace::create(context, scenario.path()).await?;
+    }
+    Ok(())
+}
+
 /// Removes what the scenario wrote and brings the lab back to its baseline.
 async fn clear(scenario: &Scenario, context: &mut Context<'_>) -> Result<(), Fault> {
-    let objects = context.traces.clear(&context.api).await;
-    if scenario.needs_namespace() {
-        namespace::remove(context).await?;
+    let mut objects = Ok(());
+    for cluster in context.entered() {
+        context.enter(&cluster)?;
+        let cleared = context.traces.clear(&context.api).await;
+        objects = objects.and(cleared);
+        if scenario.needs_namespace() {
+            namespace::remove(context).await?;
+        }
     }
-    if context.configured {
+    if context.changed {
         context.host(&Request::Restore).await?;
     }
     objects
@@ -259,7 +285,7 @@ fn planned(step: &Spanned<Step>) -> StepReport {
         rows: Vec::new(),
         reason: None,
         nearest: None,
-        detail: None,
+        matrix: None,
         reproduce: None,
         fault: None,
         seen: Value::Null,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::flow::flow;
-use crate::report::Row;
+use crate::report::{Matrix, Row};
 
 /// The result of one step that ran: rows of expected and seen, and the data behind them.
 #[derive(Debug, Default)]
@@ -14,8 +14,8 @@ pub(crate) struct Seen {
     pub data: Value,
     /// Why the answer was what it was, in the server's own words.
     pub reason: Option<String>,
-    /// More to show when a row does not hold, for example a table.
-    pub detail: Option<String>,
+    /// The questions and answers of an access matrix.
+    pub matrix: Option<Matrix>,
     /// What came nearest to the expected answer, in our words.
     pub nearest: Option<String>,
     /// The command that shows what did not hold, where it is another than the verb's own.

@@ -28,8 +28,11 @@ fn make_root() -> tempfile::TempDir {
          identityProviders:\n  \
            dex:\n    kind: dex\n    config: dex/config.yaml\n    \
              users: { jane: { login: jane@example.com, password: secret-password } }\n\
-           \x20 forge: { kind: forge }\n",
+           \x20 forge: { kind: forge }\n\
+           \x20 keycloak: { kind: keycloak, config: keycloak/realm.json, client: { id: kube } }\n\
+         apiServers: { other: {} }\n",
     );
+    write("fixtures/keycloak/realm.json", "{}\n");
     write("fixtures/dex/config.yaml", "issuer: x\n");
     write(
         "fixtures/manifests/dev-team.yaml",
@@ -58,6 +61,14 @@ steps:
   - login: { idp: dex, grant: authorization_code, user: jane, client: { id: kube }, as: browser }
   - login: { idp: dex, grant: refresh_token, from: jane, as: jane }
   - login: { idp: dex, grant: password, user: jane, password: wrong, expect: { refused: { error: access_denied, description: { contains: Invalid } } } }
+  - login: { idp: dex, grant: device_code, user: jane, connector: local, client: { id: tv, secret: tv-secret, redirectUri: "http://127.0.0.1/" }, as: tv, expect: { accepted: { claims: { sub: x } } } }
+  - login: { idp: keycloak, grant: client_credentials, token: access, as: machine }
+  - login: { idp: dex, grant: token_exchange, subject: machine, subjectToken: access, requestedToken: id, connector: local, audience: [kube], as: exchanged }
+  - userinfo: { idp: dex, as: jane, token: id, expect: { accepted: { claims: { sub: x } } }, check: "seen.claims.sub != ''" }
+  - introspect: { idp: dex, as: jane, token: refresh, client: { id: kube }, expect: { active: { claims: { sub: x } } }, check: "seen.claims.active" }
+  - introspect: { idp: dex, as: jane, expect: inactive }
+  - revoke: { idp: keycloak, as: machine, token: access, client: { id: kube }, expect: revoked }
+  - logout: { idp: keycloak, as: machine, hint: false, redirect: "http://127.0.0.1/", client: { id: kube }, expect: asked }
   - token: { issuer: forge, claims: { sub: ada, n: [1, true] }, header: { kid: null }, algorithm: ES384, key: unpublished, expires: -5, tamper: payload, as: ada }
   - serviceAccountToken: { name: robot, namespace: dev, audiences: [a], expirationSeconds: 600, as: robot }
   - clientCertificate: { user: eve, groups: [a], as: eve }
@@ -78,6 +89,15 @@ steps:
         get /metrics            no    yes
   - request: { as: jane, method: POST, path: /api, body: { a: 1 }, headers: { x: y }, impersonate: { user: z }, expect: { status: 403, body: { is: a }, message: { contains: b }, json: { /code: 403 } }, check: "seen.status == 403" }
   - request: { path: /livez, expect: { status: 200 } }
+  - whoami: { as: admin, cluster: other, expect: { username: x } }
+  - configure: { idp: dex, config: dex/config.yaml, expect: inForce }
+  - rotateKeys: { idp: forge }
+  - fault: { idp: forge, is: { discovery: { status: 500 } } }
+  - fault: { idp: dex, is: down }
+  - mend: { idp: forge }
+  - metrics: {}
+  - metrics: { cluster: other, expect: [{ series: a_total, labels: { code: "401" }, rises: 1 }, { series: b, atLeast: 2 }, { series: c, is: 0 }, { series: d, risesAtLeast: 1 }] }
+  - audit: { cluster: other, event: { user: { username: x, uid: u, groups: { contains: [g] }, extra: { k: [v] } }, impersonated: { username: y }, verb: get, uri: { contains: api }, resource: pods, namespace: dev, name: web, status: 403, message: { is: no }, annotations: { x: { is: forbid }, a: null } }, expect: absent, check: "seen.event == null" }
   - configure: { authentication: kubernetes/other-audience.yaml, flags: { oidc-client-id: kube, oidc-required-claim: [a=b, c=d] }, by: restart, expect: { refused: { message: { is: no } } } }
 "#;
 
@@ -206,6 +226,10 @@ fn a_case_fits_where_its_needs_are_met() {
     ];
     assert_eq!(fits(&[]), here);
     assert_eq!(fits(&[Capability::AuditLog]).len(), 4);
+    // A verb's needs need not be written.
+    let text = "name: x\nlab: dex\nsteps:\n  - audit: { event: { verb: get } }\n";
+    let implied: Vec<_> = load(root.path(), text).unwrap().requires().collect();
+    assert_eq!(implied, [Capability::AuditLog]);
 }
 
 proptest! {

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use authlab_scenario::report::live::Live;
 use authlab_scenario::report::style::Style;
 use authlab_scenario::report::{
-    Outcome, Place, Report, Row, ScenarioReport, StepReport, junit, terminal,
+    Matrix, MatrixCell, MatrixRow, Outcome, Place, Report, Row, ScenarioReport, StepReport,
+    annotations, junit, terminal,
 };
 use authlab_scenario::{Event, Sink};
 
@@ -28,7 +29,7 @@ fn step(outcome: Outcome, rows: Vec<Row>) -> StepReport {
         rows,
         reason: None,
         nearest: None,
-        detail: None,
+        matrix: None,
         reproduce: None,
         fault: None,
         seen: serde_json::Value::Null,
@@ -56,7 +57,17 @@ fn report() -> Report {
     failed.reason = Some("the server's own words".to_owned());
     failed.reproduce = Some("kubectl create -f - <<EOF\n{}\nEOF".to_owned());
     let mut table = step(Outcome::Failed, vec![row("jane: get pods", "yes", "no")]);
-    table.detail = Some("can       jane\nget pods  no (expected yes)\n".to_owned());
+    let cell = |expected: &str, seen: &str| MatrixCell {
+        expected: expected.to_owned(),
+        seen: seen.to_owned(),
+    };
+    table.matrix = Some(Matrix {
+        subjects: ["jane".to_owned(), "admin".to_owned()].into(),
+        rows: vec![MatrixRow {
+            question: "get pods".to_owned(),
+            answers: vec![cell("yes", "no"), cell("yes", "yes")],
+        }],
+    });
     let mut broken = step(Outcome::Broken, Vec::new());
     broken.fault = Some("https://127.0.0.1:1 does not answer: connection refused".to_owned());
     let mut skipped = scenario("old", Outcome::NotRun, Vec::new());
@@ -81,6 +92,22 @@ fn report() -> Report {
 #[test]
 fn people_see_what_did_not_hold() {
     insta::assert_snapshot!(terminal::render(&report(), Style::PLAIN));
+}
+
+#[test]
+fn a_terminal_shows_a_matrix_in_green_and_red() {
+    let report = report();
+    let text = terminal::failure(&report.scenarios[2], Style::COLOUR);
+    let matrix: Vec<&str> = text.lines().skip(2).collect();
+    insta::assert_snapshot!(matrix.join("\n").replace('\x1b', "ESC"));
+}
+
+#[test]
+fn github_sees_each_fault_on_its_own_line() {
+    let mut report = report();
+    report.scenarios[1].steps[1].reason = Some("100%: no,\r\nno".to_owned());
+    report.scenarios[4].place = Some(Place { line: 3, column: 9 });
+    insta::assert_snapshot!(annotations::render(&report));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use authlab_lab::checkout::Checkout;
 use authlab_lab::source::nearest;
 use authlab_lab::state::BackendKind;
-use authlab_scenario::report::{Report, junit, live::Live, style::Style, terminal};
+use authlab_scenario::report::{Report, annotations, junit, live::Live, style::Style, terminal};
 use authlab_scenario::suite::{self, Options};
 use authlab_scenario::{Case, Event, diff};
 use miette::{IntoDiagnostic, miette};
@@ -37,6 +37,15 @@ pub fn run(args: &E2eArgs) -> Ended {
     for (file, view) in files.iter().zip(views) {
         if let Some(file) = file {
             write(file, &view(&report))?;
+        }
+    }
+    if args.annotations || std::env::var_os("GITHUB_ACTIONS").is_some_and(|on| on == "true") {
+        let commands = annotations::render(&report);
+        // The runner reads both streams; a result on standard output stays whole.
+        if files.into_iter().any(is_stdout) {
+            driver::note(commands.trim_end());
+        } else {
+            driver::print(commands);
         }
     }
     if args.keep {

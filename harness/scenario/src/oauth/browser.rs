@@ -13,29 +13,42 @@ use crate::fault::Fault;
 /// Pages and redirects of one login, at most.
 const HOPS: usize = 20;
 
+/// Where a login is to end.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End<'a> {
+    /// At the client's redirect URI.
+    At(&'a Url),
+    /// At a page that has no more questions, after at least one that had.
+    Page,
+}
+
 /// Where a login ended.
 #[derive(Debug)]
 pub(super) enum Landing {
     /// At the client's redirect URI, which is not visited.
     Callback(Url),
+    /// At a page that has no more questions.
+    Page,
     /// At a page that refuses.
     Refused(Refusal),
 }
 
-/// Goes to `start` and on until `redirect_uri`, logging in as `user` where a page asks for it.
+/// Goes to `start` and on until `end`, logging in as `user` where a page asks for it, by `connector`
+/// where a page leaves the choice.
 ///
 /// # Errors
 /// When a page is neither a form nor a refusal, and when no answer comes.
 pub(super) async fn visit(
     ca: &str,
     start: Url,
-    redirect_uri: &Url,
+    end: End<'_>,
     user: &UserSpec,
+    connector: Option<&str>,
 ) -> Result<Landing, Fault> {
     let client = client_for(ca, true)?;
     let mut url = start;
     let mut request = client.get(url.clone());
-    let mut logged_in = false;
+    let (mut asked, mut logged_in) = (false, false);
     for _ in 0..HOPS {
         let fault = |error: reqwest::Error| Fault::http(&error, address(&url).as_str(), DEADLINE);
         let response = request.send().await.map_err(fault)?;
@@ -47,7 +60,9 @@ pub(super) async fn visit(
                 .and_then(|value| value.to_str().ok())
                 .and_then(|value| url.join(value).ok())
                 .ok_or_else(|| broken(&url, status.as_u16(), "a redirect that leads nowhere"))?;
-            if address(&location) == address(redirect_uri) {
+            if let End::At(redirect_uri) = end
+                && address(&location) == address(redirect_uri)
+            {
                 return Ok(Landing::Callback(location));
             }
             url = location;
@@ -59,16 +74,33 @@ pub(super) async fn visit(
             return Err(broken(&url, status.as_u16(), &forms::complaint(&page)));
         }
         let form = match forms::read(&page) {
-            Page::Login(_) if logged_in => return Ok(refused(&forms::complaint(&page))),
+            Page::Login(_) if logged_in => {
+                let refusal = Refusal::page(&forms::complaint(&page));
+                return Ok(Landing::Refused(refusal));
+            }
             Page::Login(mut form) => {
                 logged_in = true;
                 fill(&mut form, user);
                 form
             }
             Page::Approval(form) => form,
-            Page::Text(text) if status.is_client_error() => return Ok(refused(&text)),
-            Page::Text(text) => return Err(broken(&url, status.as_u16(), &text)),
+            Page::Text(text) if status.is_client_error() => {
+                let refusal = Refusal::of_json(&page).unwrap_or_else(|| Refusal::page(&text));
+                return Ok(Landing::Refused(refusal));
+            }
+            Page::Text(text) => match (forms::way(&page, connector), end) {
+                (Some(way), _) => {
+                    url = url
+                        .join(&way)
+                        .map_err(|error| leads_astray(&url, &way, &error))?;
+                    request = client.get(url.clone());
+                    continue;
+                }
+                (None, End::Page) if asked => return Ok(Landing::Page),
+                (None, _) => return Err(broken(&url, status.as_u16(), &text)),
+            },
         };
+        asked = true;
         url = target(&form, &url)?;
         request = if form.post {
             client.post(url.clone()).form(&form.given)
@@ -78,13 +110,6 @@ pub(super) async fn visit(
         };
     }
     Err(broken(&url, 0, "the login does not come to an end"))
-}
-
-fn refused(description: &str) -> Landing {
-    Landing::Refused(Refusal {
-        error: String::new(),
-        description: shorten(description),
-    })
 }
 
 fn fill(form: &mut Form, user: &UserSpec) {
@@ -99,14 +124,15 @@ fn fill(form: &mut Form, user: &UserSpec) {
 
 fn target(form: &Form, page: &Url) -> Result<Url, Fault> {
     match &form.action {
-        Some(action) => page.join(action).map_err(|error| {
-            Fault::Other(format!(
-                "a form of {} goes to {action}: {error}",
-                address(page)
-            ))
-        }),
+        Some(action) => page
+            .join(action)
+            .map_err(|error| leads_astray(page, action, &error)),
         None => Ok(page.clone()),
     }
+}
+
+fn leads_astray(page: &Url, to: &str, error: &url::ParseError) -> Fault {
+    Fault::Other(format!("{} leads to {to}: {error}", address(page)))
 }
 
 /// The URL without its query, which may hold codes.

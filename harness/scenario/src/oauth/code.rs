@@ -12,7 +12,7 @@ use openidconnect::{
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::browser::{self, Landing};
+use super::browser::{self, End, Landing};
 use super::{Login, Provider, Refusal, Tokens, wanted};
 use crate::api::DEADLINE;
 use crate::fault::Fault;
@@ -29,6 +29,7 @@ impl Provider<'_> {
     pub async fn authorization_code(
         &self,
         user: &UserSpec,
+        connector: Option<&str>,
         scopes: Option<&[String]>,
     ) -> Result<Login, Fault> {
         let http = |request: HttpRequest| send(self.http.clone(), request);
@@ -67,8 +68,10 @@ impl Provider<'_> {
             )
             .set_pkce_challenge(challenge)
             .url();
-        let code = match browser::visit(self.ca, url, redirect.url(), user).await? {
+        let end = End::At(redirect.url());
+        let code = match browser::visit(self.ca, url, end, user, connector).await? {
             Landing::Refused(refusal) => return Ok(Login::Refused(refusal)),
+            Landing::Page => return Err(Fault::other("the provider does not come back")),
             Landing::Callback(url) => match callback(&url, state.secret())? {
                 Ok(code) => code,
                 Err(refusal) => return Ok(Login::Refused(refusal)),

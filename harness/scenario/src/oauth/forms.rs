@@ -49,6 +49,19 @@ pub(super) fn read(html: &str) -> Page {
     }
 }
 
+/// The link of a page that leads to a login by `connector`: the last part of its path.
+pub(super) fn way(html: &str, connector: Option<&str>) -> Option<String> {
+    let connector = connector?;
+    let page = Html::parse_document(html);
+    page.select(&selector("a[href]"))
+        .filter_map(|link| link.attr("href"))
+        .find(|to| {
+            let path = to.split(['?', '#']).next().unwrap_or_default();
+            path.rsplit('/').next() == Some(connector)
+        })
+        .map(str::to_owned)
+}
+
 /// What a page says about a login that it refused: the text of whatever is marked as an error.
 pub(super) fn complaint(html: &str) -> String {
     let page = Html::parse_document(html);
@@ -75,6 +88,7 @@ fn form(form: ElementRef<'_>) -> Form {
         ..Form::default()
     };
     let mut button = None;
+    let mut typed = String::new();
     for field in form.select(&selector("input, button, select, textarea")) {
         let kind = match (field.value().name(), field.attr("type")) {
             ("button", kind) => kind.unwrap_or("submit"),
@@ -110,9 +124,16 @@ fn form(form: ElementRef<'_>) -> Form {
                     out.given.push((name, value));
                 }
             }
-            "text" | "email" | "tel" if out.login.is_none() => out.login = Some(name),
+            "text" | "email" | "tel" if out.login.is_none() => {
+                out.login = Some(name);
+                typed = value;
+            }
             _ => out.given.push((name, value)),
         }
+    }
+    if out.password.is_none() {
+        // Not a user name: what the page has filled in stands, a device's code for example.
+        out.given.extend(out.login.take().map(|name| (name, typed)));
     }
     out.given
         .extend(button.filter(|(name, _)| !name.is_empty()));

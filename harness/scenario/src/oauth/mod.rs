@@ -1,18 +1,23 @@
-//! Logging in: OAuth 2.0 and OpenID Connect as clients speak them.
+//! Logging in, and what follows: OAuth 2.0 and OpenID Connect as clients speak them.
 
+mod about;
 mod browser;
 mod code;
+mod device;
 mod forms;
+mod grants;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use authlab_lab::spec::{ClientSpec, UserSpec};
+use authlab_lab::spec::ClientSpec;
 use authlab_lab::state::State;
 use authlab_pki::http;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::RequestBuilder;
+use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -36,22 +41,27 @@ pub(crate) struct Provider<'a> {
     http: reqwest::Client,
 }
 
-/// What the discovery document says, as far as plain grants need it (OpenID Connect Discovery 1.0,
-/// section 3).
+/// What the discovery document says, as far as plain requests need it (OpenID Connect Discovery
+/// 1.0, section 3; RFC 8414, section 2; RFC 8628, section 4).
 #[derive(Debug, Deserialize)]
 struct Discovery {
     token_endpoint: String,
     #[serde(default)]
     scopes_supported: Vec<String>,
+    device_authorization_endpoint: Option<String>,
+    userinfo_endpoint: Option<String>,
+    introspection_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
+    end_session_endpoint: Option<String>,
 }
 
 /// What a token endpoint gives.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Tokens {
     /// The ID token.
     #[serde(rename = "id_token")]
     pub id: Option<SecretString>,
-    /// The access token.
+    /// The access token; of an exchange the token that was issued, whatever its type.
     #[serde(rename = "access_token")]
     pub access: SecretString,
     /// The refresh token.
@@ -67,6 +77,9 @@ pub(crate) enum Login {
     /// The provider keeps the person out.
     Refused(Refusal),
 }
+
+pub(crate) use about::Told;
+pub(crate) use grants::{Exchange, token_type};
 
 /// A provider's refusal.
 #[derive(Debug, Default)]
@@ -92,64 +105,46 @@ impl<'a> Provider<'a> {
         })
     }
 
-    /// The resource owner password grant (RFC 6749, section 4.3).
-    ///
-    /// # Errors
-    /// When no answer decides.
-    pub async fn password(
-        &self,
-        user: &UserSpec,
-        scopes: Option<&[String]>,
-    ) -> Result<Login, Fault> {
-        let discovery = self.discover().await?;
-        let scope = wanted(scopes, &discovery.scopes_supported).join(" ");
-        let form = [
-            ("grant_type", "password"),
-            ("username", &user.login),
-            ("password", user.password.expose_secret()),
-            ("scope", &scope),
-        ];
-        self.token(&discovery.token_endpoint, &form).await
-    }
-
-    /// The refresh token grant (RFC 6749, section 6).
-    ///
-    /// # Errors
-    /// When no answer decides.
-    pub async fn refresh(
-        &self,
-        token: &SecretString,
-        scopes: Option<&[String]>,
-    ) -> Result<Login, Fault> {
-        let discovery = self.discover().await?;
-        let scope = scopes.map(|scopes| scopes.join(" "));
-        let mut form = vec![
-            ("grant_type", "refresh_token"),
-            ("refresh_token", token.expose_secret()),
-        ];
-        form.extend(scope.as_deref().map(|scope| ("scope", scope)));
-        self.token(&discovery.token_endpoint, &form).await
-    }
-
     async fn discover(&self) -> Result<Discovery, Fault> {
         let url = format!("{}/.well-known/openid-configuration", self.issuer);
-        let fault = |error: reqwest::Error| Fault::http(&error, &url, DEADLINE);
-        let response = self.http.get(&url).send().await.map_err(fault)?;
-        let status = response.status().as_u16();
-        let text = response.text().await.map_err(fault)?;
-        serde_json::from_str(&text).map_err(|_| Fault::Answer {
+        let answer = self.send(&url, self.http.get(&url)).await?;
+        serde_json::from_str(&answer.text).map_err(|_| Fault::Answer {
             what: format!("GET {url}"),
-            status,
-            message: shorten(&text),
+            status: answer.status,
+            message: shorten(&answer.text),
+        })
+    }
+
+    /// An endpoint that not every product has.
+    ///
+    /// # Errors
+    /// When the discovery document does not name it.
+    fn endpoint<'d>(&self, name: &str, url: Option<&'d String>) -> Result<&'d str, Fault> {
+        url.map(String::as_str).ok_or_else(|| {
+            let issuer = self.issuer;
+            Fault::Other(format!(
+                "the discovery document of {issuer} names no `{name}`"
+            ))
         })
     }
 
     async fn token(&self, url: &str, form: &[(&str, &str)]) -> Result<Login, Fault> {
+        let answer = self.send(url, self.as_client(url, form)).await?;
+        if answer.status == 200
+            && let Ok(tokens) = serde_json::from_str(&answer.text)
+        {
+            return Ok(Login::In(tokens));
+        }
+        answer.refusal().map(Login::Refused)
+    }
+
+    /// A form for `url`, with which the client says who it is.
+    fn as_client(&self, url: &str, form: &[(&str, &str)]) -> RequestBuilder {
         let request = self.http.post(url);
         let encode = |text: &str| -> String {
             url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
         };
-        let request = match &self.client.secret {
+        match &self.client.secret {
             // RFC 6749, section 2.3.1: both are form-encoded first.
             Some(secret) => request
                 .basic_auth(
@@ -162,42 +157,75 @@ impl<'a> Provider<'a> {
                 form.push(("client_id", &self.client.id));
                 request.form(&form)
             }
-        };
+        }
+    }
+
+    async fn send(&self, url: &str, request: RequestBuilder) -> Result<Answer, Fault> {
         let fault = |error: reqwest::Error| Fault::http(&error, url, DEADLINE);
         let response = request.send().await.map_err(fault)?;
-        let status = response.status().as_u16();
-        let text = response.text().await.map_err(fault)?;
-        answer(url, status, &text)
+        Ok(Answer {
+            what: url.to_owned(),
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            text: response.text().await.map_err(fault)?,
+        })
     }
 }
 
-fn answer(url: &str, status: u16, text: &str) -> Result<Login, Fault> {
-    if status == 200
-        && let Ok(tokens) = serde_json::from_str(text)
-    {
-        return Ok(Login::In(tokens));
-    }
-    let body: Value = serde_json::from_str(text).unwrap_or_default();
-    match body["error"].as_str() {
-        Some(error) if (400..500).contains(&status) && status != 429 => {
-            Ok(Login::Refused(Refusal {
-                error: error.to_owned(),
-                description: body["error_description"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned(),
-            }))
+/// What an endpoint answered.
+struct Answer {
+    what: String,
+    status: u16,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    /// The refusal that it is (RFC 6749, section 5.2).
+    ///
+    /// # Errors
+    /// When it is none, but decides nothing.
+    fn refusal(self) -> Result<Refusal, Fault> {
+        let decided = (400..500).contains(&self.status) && self.status != 429;
+        match Refusal::of_json(&self.text).filter(|_| decided) {
+            Some(refusal) => Ok(refusal),
+            None => Err(self.fault()),
         }
-        _ => Err(Fault::Answer {
-            what: format!("POST {url}"),
-            status,
+    }
+
+    /// It is of no use.
+    fn fault(self) -> Fault {
+        Fault::Answer {
             // A success in another form may hold tokens: not to be shown.
-            message: if status == 200 {
-                "not in the form of RFC 6749".to_owned()
+            message: if self.status == 200 {
+                "not in the form that its specification says".to_owned()
             } else {
-                shorten(text)
+                shorten(&self.text)
             },
-        }),
+            what: self.what,
+            status: self.status,
+        }
+    }
+}
+
+impl Refusal {
+    fn of_json(text: &str) -> Option<Self> {
+        let body: Value = serde_json::from_str(text).ok()?;
+        Some(Self {
+            error: body["error"].as_str()?.to_owned(),
+            description: body["error_description"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        })
+    }
+
+    /// A page that refuses, in its words.
+    fn page(words: &str) -> Self {
+        Self {
+            error: String::new(),
+            description: shorten(words),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! Results as data; terminal, JUnit and JSON are views of it.
+//! Results as data; terminal, JUnit, GitHub annotations and JSON are views of it.
 
+pub mod annotations;
 pub mod junit;
 pub mod live;
 pub mod style;
@@ -8,8 +9,6 @@ pub mod terminal;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-pub(crate) use table::columns;
 
 /// How something ended. The order is that of severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -69,8 +68,9 @@ pub struct StepReport {
     pub reason: Option<String>,
     /// What came nearest to the expected answer, in authlab's words.
     pub nearest: Option<String>,
-    /// More to show of a failure, for example a table.
-    pub detail: Option<String>,
+    /// The questions and answers of an access matrix.
+    #[serde(default)]
+    pub matrix: Option<Matrix>,
     /// The command that does the same by hand.
     pub reproduce: Option<String>,
     /// What is at fault, when it is broken.
@@ -78,6 +78,36 @@ pub struct StepReport {
     /// The answer as data, with this lab's addresses put back to their placeholders and volatile
     /// parts (times, random ids) blanked: two backends are compared by it.
     pub seen: Value,
+}
+
+/// Questions by subjects, as people draw them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Matrix {
+    /// The subjects, in the order of the file.
+    pub subjects: Vec<String>,
+    /// The rows, in the order of the file.
+    pub rows: Vec<MatrixRow>,
+}
+
+/// One question, asked for each subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MatrixRow {
+    /// As the file says, for example `get pods -n dev`.
+    pub question: String,
+    /// An answer for each subject.
+    pub answers: Vec<MatrixCell>,
+}
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MatrixCell {
+    /// `yes` or `no`.
+    pub expected: String,
+    /// `yes`, `no`, or how the asker was refused.
+    pub seen: String,
 }
 
 /// One scenario on one lab.
@@ -102,6 +132,9 @@ pub struct ScenarioReport {
     pub interrupted: bool,
     /// What is at fault outside of any step: the file, the lab, the end.
     pub fault: Option<String>,
+    /// Where in the file that is, as far as it is known.
+    #[serde(default)]
+    pub place: Option<Place>,
     /// The steps, in the order of the file.
     pub steps: Vec<StepReport>,
 }
@@ -192,6 +225,7 @@ impl ScenarioReport {
             skipped: None,
             interrupted: false,
             fault: None,
+            place: None,
             steps: Vec::new(),
         }
     }

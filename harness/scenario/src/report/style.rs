@@ -10,6 +10,9 @@ impl Style {
     /// Without colour.
     pub const PLAIN: Self = Self { colour: false };
 
+    /// With colour.
+    pub const COLOUR: Self = Self { colour: true };
+
     /// Colour on a terminal, unless the variable `NO_COLOR` is set (<https://no-color.org>).
     #[must_use]
     pub fn detect(is_terminal: bool) -> Self {

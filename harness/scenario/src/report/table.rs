@@ -1,7 +1,11 @@
 //! Text in columns.
 
-/// Rows of cells as lines, each column as wide as its widest cell.
-pub(crate) fn columns(rows: &[Vec<String>]) -> String {
+/// Rows of cells as lines, each column as wide as its widest cell; `paint` may colour a cell of a
+/// row and a column once its width is known.
+pub(super) fn columns(
+    rows: &[Vec<String>],
+    paint: impl Fn(usize, usize, &str) -> String,
+) -> String {
     let width = |column: usize| {
         rows.iter()
             .filter_map(|row| row.get(column))
@@ -12,16 +16,18 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..rows.iter().map(Vec::len).max().unwrap_or(0))
         .map(width)
         .collect();
-    rows.iter()
-        .map(|row| {
-            let mut line = String::new();
-            for (cell, width) in row.iter().zip(&widths) {
-                let pad = width - cell.chars().count() + 2;
-                line.push_str(cell);
-                line.extend(std::iter::repeat_n(' ', pad));
+    let mut out = String::new();
+    for (at, row) in rows.iter().enumerate() {
+        let last = row.iter().rposition(|cell| !cell.is_empty()).unwrap_or(0);
+        for (column, cell) in row.iter().enumerate().take(last + 1) {
+            out.push_str(&paint(at, column, cell));
+            if column < last {
+                let pad = widths[column] - cell.chars().count() + 2;
+                out.extend(std::iter::repeat_n(' ', pad));
             }
-            line.truncate(line.trim_end().len());
-            line + "\n"
-        })
-        .collect()
+        }
+        out.truncate(out.trim_end_matches(' ').len());
+        out.push('\n');
+    }
+    out
 }

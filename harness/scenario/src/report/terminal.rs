@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::style::Style;
 use super::table::columns;
-use super::{Outcome, Report, Row, ScenarioReport, StepReport};
+use super::{Matrix, Outcome, Report, Row, ScenarioReport, StepReport};
 
 /// Every scenario that did not pass, then the summary line.
 #[must_use]
@@ -110,13 +110,13 @@ pub fn failure(scenario: &ScenarioReport, style: Style) -> String {
 }
 
 /// What a step expected and saw, the reason, and the command that does the same.
-fn details(step: &StepReport, style: Style) -> String {
+pub(super) fn details(step: &StepReport, style: Style) -> String {
     let mut out = String::new();
     if let Some(fault) = &step.fault {
         let _ = writeln!(out, "{}", style.strange(fault));
     }
-    match &step.detail {
-        Some(detail) => out.push_str(&format!("{}\n", detail.trim_end())),
+    match &step.matrix {
+        Some(drawn) => out.push_str(&matrix(drawn, style)),
         None if step.rows.is_empty() => {}
         None => out.push_str(&rows(&step.rows, style)),
     }
@@ -149,7 +149,7 @@ fn rows(rows: &[Row], style: Style) -> String {
             one_line(&row.seen),
         ]
     }));
-    let drawn = columns(&cells);
+    let drawn = columns(&cells, |_, _, cell| cell.to_owned());
     let mut out = String::new();
     for (index, line) in drawn.lines().enumerate() {
         let line = match index.checked_sub(1).and_then(|index| rows.get(index)) {
@@ -161,6 +161,39 @@ fn rows(rows: &[Row], style: Style) -> String {
         out.push('\n');
     }
     out
+}
+
+/// The table as it was asked, each answer beside what was expected where that is another.
+fn matrix(matrix: &Matrix, style: Style) -> String {
+    let mut cells = vec![vec!["can".to_owned()]];
+    cells[0].extend(matrix.subjects.iter().cloned());
+    for row in &matrix.rows {
+        let answers = row.answers.iter().map(|cell| {
+            if cell.seen == cell.expected {
+                cell.seen.clone()
+            } else {
+                format!("{} (expected {})", cell.seen, cell.expected)
+            }
+        });
+        cells.push(
+            std::iter::once(row.question.clone())
+                .chain(answers)
+                .collect(),
+        );
+    }
+    columns(&cells, |row, column, text| {
+        let answer = row
+            .checked_sub(1)
+            .and_then(|row| matrix.rows.get(row))
+            .zip(column.checked_sub(1))
+            .and_then(|(row, column)| row.answers.get(column));
+        match answer {
+            None if row == 0 => style.faint(text),
+            None => text.to_owned(),
+            Some(cell) if cell.seen != cell.expected => style.bad(text),
+            Some(_) => style.good(text),
+        }
+    })
 }
 
 fn one_line(text: &str) -> String {

@@ -8,6 +8,7 @@ use super::question::{Answered, Question, Target};
 use super::{Stance, Task, Verb};
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::report::{Matrix, MatrixCell, MatrixRow};
 use crate::reproduce;
 use crate::seen::Seen;
 
@@ -32,6 +33,9 @@ pub(crate) struct Access {
     /// The namespace of rows that name none; left out, the whole cluster.
     #[serde(default)]
     namespace: Option<String>,
+    /// The API server, by its name in the lab file; `default` when left out.
+    #[serde(default)]
+    cluster: Option<Spanned<String>>,
     /// The table.
     expect: Spanned<Table>,
 }
@@ -200,16 +204,26 @@ impl Verb for Access {
         }
     }
 
+    fn cluster(&self) -> Option<&Spanned<String>> {
+        self.cluster.as_ref()
+    }
+
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {
         Box::pin(async move {
             let table = &self.expect.value;
             let mut seen = Seen::default();
             let mut data = Map::new();
-            let mut drawn = vec![vec![CORNER.to_owned()]];
-            drawn[0].extend(table.subjects.iter().map(|name| name.value.clone()));
+            let mut matrix = Matrix {
+                subjects: table
+                    .subjects
+                    .iter()
+                    .map(|name| name.value.clone())
+                    .collect(),
+                rows: Vec::new(),
+            };
             for row in &table.rows {
                 let question = row.question(self.namespace.as_ref());
-                let mut line = vec![row.words.clone()];
+                let mut answers = Vec::new();
                 let mut cells = Map::new();
                 for (subject, expected) in table.subjects.iter().zip(&row.cells) {
                     let credential = context.credential(&subject.value)?;
@@ -224,26 +238,26 @@ impl Verb for Access {
                     seen.row(what, wanted, word, holds);
                     if !holds && seen.reproduce.is_none() {
                         seen.because(words);
-                        let kubectl = reproduce::kubectl(context.state, credential);
+                        let kubectl = reproduce::kubectl(context, credential);
                         seen.reproduce = Some(format!("{kubectl} auth can-i {}", question.can_i()));
                         if word == "no" {
                             seen.nearest = question.nearest_to(&context.api, credential).await;
                         }
                     }
-                    line.push(if holds {
-                        word.to_owned()
-                    } else {
-                        format!("{word} (expected {wanted})")
+                    answers.push(MatrixCell {
+                        expected: wanted.to_owned(),
+                        seen: word.to_owned(),
                     });
                     cells.insert(subject.value.clone(), json!(word));
                 }
                 data.insert(row.words.clone(), Value::Object(cells));
-                drawn.push(line);
+                matrix.rows.push(MatrixRow {
+                    question: row.words.clone(),
+                    answers,
+                });
             }
             seen.data = Value::Object(data);
-            if !seen.holds() {
-                seen.detail = Some(crate::report::columns(&drawn));
-            }
+            seen.matrix = Some(matrix);
             Ok(seen)
         })
     }

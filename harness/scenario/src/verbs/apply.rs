@@ -32,6 +32,9 @@ pub(crate) struct Apply {
     /// Who writes; the lab's administrator when left out.
     #[serde(default, rename = "as")]
     as_: Option<Spanned<String>>,
+    /// The API server, by its name in the lab file; `default` when left out.
+    #[serde(default)]
+    cluster: Option<Spanned<String>>,
     /// What must happen; `applied` when left out.
     #[serde(default)]
     expect: Option<Word<Expect>>,
@@ -104,9 +107,13 @@ impl Verb for Apply {
         Some(format!(
             "cargo xtask render {} | {} apply -n {} -f -",
             self.manifest.value.display(),
-            reproduce::kubectl(context.state, credential),
+            reproduce::kubectl(context, credential),
             context.namespace
         ))
+    }
+
+    fn cluster(&self) -> Option<&Spanned<String>> {
+        self.cluster.as_ref()
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {

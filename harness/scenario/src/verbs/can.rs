@@ -21,6 +21,9 @@ use crate::seen::Seen;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Can {
+    /// The API server, by its name in the lab file; `default` when left out.
+    #[serde(default)]
+    cluster: Option<Spanned<String>>,
     /// The credential that asks for itself.
     #[serde(default, rename = "as")]
     as_: Option<Spanned<String>>,
@@ -154,7 +157,7 @@ impl Verb for Can {
         let question = self.question().can_i();
         if let Some(as_) = &self.as_ {
             let credential = context.credential(&as_.value).ok()?;
-            let kubectl = reproduce::kubectl(context.state, credential);
+            let kubectl = reproduce::kubectl(context, credential);
             return Some(format!("{kubectl} auth can-i {question}"));
         }
         let subject = crate::format::Impersonate {
@@ -162,11 +165,15 @@ impl Verb for Can {
             groups: self.groups.clone(),
             ..Default::default()
         };
-        let kubectl = reproduce::kubectl(context.state, context.api.admin());
+        let kubectl = reproduce::kubectl(context, context.api.admin());
         Some(format!(
             "{kubectl} auth can-i {question}{}",
             subject.kubectl()
         ))
+    }
+
+    fn cluster(&self) -> Option<&Spanned<String>> {
+        self.cluster.as_ref()
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {

@@ -1,6 +1,7 @@
 //! `clientCertificate`: the lab's CA issues a client certificate.
 
 use authlab_lab::control::{Request, Response};
+use authlab_lab::state::Capability;
 use serde::Deserialize;
 use serde_json::json;
 use serde_saphyr::Spanned;
@@ -32,6 +33,10 @@ impl Verb for ClientCertificate {
 
     fn keeps(&self) -> Option<&Spanned<String>> {
         Some(&self.as_)
+    }
+
+    fn needs(&self) -> Option<Capability> {
+        Some(Capability::ClientCertificate)
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {

@@ -1,7 +1,10 @@
-//! `login`: a person logs in at an identity provider.
+//! `login`: a person, a device or a machine logs in at an identity provider.
 
-use authlab_lab::control::ControlError;
-use authlab_lab::source::{SourceError, nearest};
+mod check;
+
+use std::collections::BTreeMap;
+
+use authlab_lab::source::SourceError;
 use authlab_lab::spec::{ClientSpec, UserSpec};
 use authlab_lab::state::IdentityProvider;
 use secrecy::SecretString;
@@ -9,12 +12,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
 
+use super::provider::{self, Asker, Endpoint, Refused, refused};
 use super::{Loading, Stance, Task, Verb};
 use crate::context::Context;
-use crate::credential::{Credential, Renewal, Token};
+use crate::credential::{Credential, Session, Token, TokenKind};
 use crate::fault::Fault;
-use crate::format::{OneOrMany, TextMatch, Word};
-use crate::oauth::{self, Login as Ended, Provider, Refusal, Tokens};
+use crate::format::{OneOrMany, Word};
+use crate::oauth::{self, Exchange, Login as Ended, Provider, Tokens};
 use crate::reproduce;
 use crate::seen::Seen;
 
@@ -26,7 +30,8 @@ pub(crate) struct Login {
     idp: Spanned<String>,
     /// How.
     grant: Grant,
-    /// Who, by the short name in the lab file.
+    /// Who, by the short name in the lab file: for `password`, `authorization_code` and
+    /// `device_code`.
     #[serde(default)]
     user: Option<Spanned<String>>,
     /// Another password than the user's own. With it `user` may also be somebody whom the lab file
@@ -36,6 +41,23 @@ pub(crate) struct Login {
     /// The credential to renew, for `refresh_token`.
     #[serde(default)]
     from: Option<Spanned<String>>,
+    /// The credential whose token is exchanged, for `token_exchange`.
+    #[serde(default)]
+    subject: Option<Spanned<String>>,
+    /// Which token of the subject is shown, and as which type: `id` (when left out), `access` or
+    /// `refresh`. A token that no login gave is shown as the type named here.
+    #[serde(default)]
+    subject_token: Option<Spanned<TokenKind>>,
+    /// The type of token to ask for in an exchange: `id`, `access` or `refresh`.
+    #[serde(default)]
+    requested_token: Option<Spanned<TokenKind>>,
+    /// For whom an exchanged token is asked, one client or more.
+    #[serde(default)]
+    audience: Option<Spanned<OneOrMany<String>>>,
+    /// The connector of a Dex: in an exchange the one that judges the token (`connector_id`), in a
+    /// browser the one that is chosen where a page offers several.
+    #[serde(default)]
+    connector: Option<Spanned<String>>,
     /// Another client than the provider's usual one.
     #[serde(default)]
     client: Option<ClientSpec>,
@@ -43,9 +65,11 @@ pub(crate) struct Login {
     /// knows them, when left out.
     #[serde(default)]
     scopes: Option<Vec<String>>,
-    /// Which token is the credential: `id` (when left out) or `access`.
+    /// Which token is the credential: `id` or `access`. Left out, the ID token; of
+    /// `client_credentials` and `token_exchange` the access token, which of an exchange is the one
+    /// that was issued, whatever its type.
     #[serde(default)]
-    token: Which,
+    token: Option<Spanned<TokenKind>>,
     /// The name under which it is kept. A login that must be refused keeps nothing.
     #[serde(default, rename = "as")]
     as_: Option<Spanned<String>>,
@@ -57,7 +81,7 @@ pub(crate) struct Login {
     check: Option<Spanned<OneOrMany<String>>>,
 }
 
-/// An OAuth 2.0 grant, by its `grant_type`.
+/// An OAuth 2.0 grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Grant {
@@ -65,28 +89,45 @@ enum Grant {
     Password,
     /// The pages of the provider, as a browser would (RFC 6749, section 4.1, with PKCE).
     AuthorizationCode,
+    /// A device without a browser asks, and `user` agrees in one elsewhere (RFC 8628).
+    DeviceCode,
+    /// The client for itself (RFC 6749, section 4.4).
+    ClientCredentials,
     /// A refresh token of an earlier login (RFC 6749, section 6).
     RefreshToken,
+    /// A token, for example a service account's, for one of this provider (RFC 8693).
+    TokenExchange,
 }
 
 impl Grant {
+    /// As files write it.
     fn name(self) -> &'static str {
         match self {
             Self::Password => "password",
             Self::AuthorizationCode => "authorization_code",
+            Self::DeviceCode => "device_code",
+            Self::ClientCredentials => "client_credentials",
             Self::RefreshToken => "refresh_token",
+            Self::TokenExchange => "token_exchange",
         }
     }
-}
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Which {
-    /// The ID token.
-    #[default]
-    Id,
-    /// The access token.
-    Access,
+    /// As the token endpoint knows it.
+    fn urn(self) -> String {
+        match self {
+            Self::DeviceCode => format!("urn:ietf:params:oauth:grant-type:{}", self.name()),
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange".to_owned(),
+            _ => self.name().to_owned(),
+        }
+    }
+
+    /// Which token is the credential unless the step says.
+    fn token(self) -> TokenKind {
+        match self {
+            Self::ClientCredentials | Self::TokenExchange => TokenKind::Access,
+            _ => TokenKind::Id,
+        }
+    }
 }
 
 /// What becomes of a login.
@@ -94,26 +135,24 @@ enum Which {
 #[serde(rename_all = "camelCase")]
 enum Expect {
     /// The person is in.
-    Accepted {},
+    Accepted(Accepted),
     /// The provider keeps the person out.
     Refused(Refused),
 }
 
+/// A login that succeeds.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Refused {
-    /// The OAuth error code, for example `access_denied`; empty where a page refuses.
+struct Accepted {
+    /// Claims of the token; `null` for one that is not there.
     #[serde(default)]
-    error: Option<String>,
-    /// Its description, or what the page says.
-    #[serde(default)]
-    description: Option<TextMatch>,
+    claims: BTreeMap<String, Value>,
 }
 
 impl Login {
     fn wanted(&self) -> (&'static str, Option<&Refused>) {
         match self.expect.as_deref() {
-            None | Some(Expect::Accepted {}) => ("accepted", None),
+            None | Some(Expect::Accepted(_)) => ("accepted", None),
             Some(Expect::Refused(refused)) => ("refused", Some(refused)),
         }
     }
@@ -130,60 +169,59 @@ impl Login {
         }
     }
 
-    async fn ended(
-        &self,
-        context: &Context<'_>,
-        client: &ClientSpec,
-        renewal: Option<&Renewal>,
-    ) -> Result<Ended, Fault> {
-        let provider = self.provider(context)?;
-        let speaker = Provider::new(context.state, &provider.issuer, client)?;
+    async fn ended(&self, context: &Context<'_>, asker: &Asker<'_>) -> Result<Ended, Fault> {
+        let provider = asker.provider;
+        let speaker = Provider::new(context.state, &provider.issuer, &asker.client)?;
         let scopes = self.scopes.as_deref();
-        match (self.grant, renewal) {
-            (Grant::Password, _) => speaker.password(&self.user(provider)?, scopes).await,
-            (Grant::AuthorizationCode, _) => {
-                speaker
-                    .authorization_code(&self.user(provider)?, scopes)
-                    .await
+        let connector = self.connector.as_ref().map(|id| id.value.as_str());
+        match self.grant {
+            Grant::Password => speaker.password(&self.user(provider)?, scopes).await,
+            Grant::AuthorizationCode => {
+                let user = self.user(provider)?;
+                speaker.authorization_code(&user, connector, scopes).await
             }
-            (Grant::RefreshToken, Some(renewal)) => speaker.refresh(&renewal.token, scopes).await,
-            (Grant::RefreshToken, None) => Err(Fault::other("there is nothing to renew")),
+            Grant::DeviceCode => {
+                let user = self.user(provider)?;
+                speaker.device_code(&user, connector, scopes).await
+            }
+            Grant::ClientCredentials => speaker.client_credentials(scopes).await,
+            Grant::RefreshToken => {
+                let token = provider::token_of(context, self.source()?, TokenKind::Refresh)?;
+                speaker.refresh(&token, scopes).await
+            }
+            Grant::TokenExchange => {
+                let kind = self.subject_token.as_ref().map(|kind| kind.value);
+                let kind = kind.unwrap_or(TokenKind::Id);
+                let exchange = Exchange {
+                    subject: &provider::token_of(context, self.source()?, kind)?,
+                    subject_kind: kind,
+                    requested: self.requested_token.as_ref().map(|kind| kind.value),
+                    connector,
+                    audiences: self.audience.as_ref().map_or(&[], |many| &many.value),
+                };
+                speaker.exchange(&exchange, scopes).await
+            }
         }
     }
 
-    fn provider<'a>(&self, context: &Context<'a>) -> Result<&'a IdentityProvider, Fault> {
-        let name = self.idp.value.as_str();
-        let providers = &context.state.identity_providers;
-        providers.get(name).ok_or_else(|| {
-            Fault::Control(ControlError::Failed(format!(
-                "this lab has no identity provider `{name}`"
-            )))
-        })
-    }
-
-    fn renewal(&self, context: &Context<'_>) -> Result<Option<Renewal>, Fault> {
-        let Some(from) = &self.from else {
-            return Ok(None);
-        };
-        match context.credential(&from.value)? {
-            Credential::Token(Token {
-                renewal: Some(renewal),
-                ..
-            }) => Ok(Some(renewal.clone())),
-            _ => Err(Fault::Other(format!(
-                "`{}` has no refresh token: log in with `offline_access` among its `scopes`",
-                from.value
-            ))),
-        }
+    /// The credential that this login begins with.
+    fn source(&self) -> Result<&str, Fault> {
+        let name = self.from.as_ref().or(self.subject.as_ref());
+        name.map(|name| name.value.as_str())
+            .ok_or_else(|| Fault::other("no credential is named to begin with"))
     }
 
     fn accepted(
         &self,
         context: &mut Context<'_>,
-        tokens: Tokens,
+        mut tokens: Tokens,
         client: ClientSpec,
-        before: Option<Renewal>,
     ) -> Result<Seen, Fault> {
+        if tokens.refresh.is_none() && self.grant == Grant::RefreshToken {
+            // A provider that does not rotate gives none: the old one stays good.
+            let old = provider::token_of(context, self.source()?, TokenKind::Refresh)?;
+            tokens.refresh = Some(old);
+        }
         let given = [
             tokens.id.as_ref(),
             Some(&tokens.access),
@@ -192,67 +230,48 @@ impl Login {
         for token in given.into_iter().flatten() {
             context.learn(token);
         }
-        let bearer = match (self.token, tokens.id) {
-            (Which::Id, Some(id)) => id,
-            (Which::Id, None) => {
+        let kind = self.token.as_ref().map(|kind| kind.value);
+        let bearer = match (kind.unwrap_or(self.grant.token()), &tokens.id) {
+            (TokenKind::Id, Some(id)) => id.clone(),
+            (TokenKind::Id, None) => {
                 return Err(Fault::other(
                     "the provider gave no ID token: ask for the scope `openid`",
                 ));
             }
-            (Which::Access, _) => tokens.access,
+            _ => tokens.access.clone(),
         };
         let claims = oauth::claims(&bearer).unwrap_or(Value::Null);
-        let renewal = match tokens.refresh {
-            Some(token) => Some(Renewal { client, token }),
-            // A provider that does not rotate gives none: the old one stays good.
-            None => before,
-        };
         let mut seen = Seen::new(json!({ "verdict": "accepted", "claims": claims }));
         let (wanted, _) = self.wanted();
         seen.row("verdict", wanted, "accepted", wanted == "accepted");
+        if let Some(Expect::Accepted(accepted)) = self.expect.as_deref() {
+            provider::claims(&accepted.claims, &claims, &mut seen);
+        }
         if let Some(as_) = &self.as_ {
-            context.keep(&as_.value, Credential::Token(Token { bearer, renewal }));
+            let session = Some(Session {
+                idp: self.idp.value.clone(),
+                client,
+                tokens,
+            });
+            context.keep(&as_.value, Credential::Token(Token { bearer, session }));
         }
         Ok(seen)
-    }
-
-    fn refused(&self, refusal: &Refusal) -> Seen {
-        let Refusal { error, description } = refusal;
-        let mut seen = Seen::new(json!({
-            "verdict": "refused",
-            "error": error,
-            "description": description,
-        }));
-        let (wanted, expected) = self.wanted();
-        seen.row("verdict", wanted, "refused", wanted == "refused");
-        if let Some(expected) = expected {
-            if let Some(wanted) = &expected.error {
-                seen.equal("error", &json!(wanted), &json!(error));
-            }
-            if let Some(wanted) = &expected.description {
-                let holds = wanted.holds(description);
-                seen.row("description", wanted.describe(), description, holds);
-            }
-        }
-        let words = [error.as_str(), description.as_str()];
-        let words: Vec<&str> = words
-            .into_iter()
-            .filter(|words| !words.is_empty())
-            .collect();
-        seen.because(words.join(": "));
-        seen
     }
 }
 
 impl Verb for Login {
     fn summary(&self) -> String {
-        let who = self.user.as_ref().or(self.from.as_ref());
+        let who = [&self.user, &self.from, &self.subject];
+        let who = who.into_iter().flatten().next();
+        let client = || self.client.as_ref().map_or("", |client| client.id.as_str());
         format!(
             "{} at {} by {}",
-            who.map_or("", |who| who.value.as_str()),
+            who.map_or_else(client, |who| who.value.as_str()),
             self.idp.value,
             self.grant.name()
         )
+        .trim_start()
+        .to_owned()
     }
 
     fn keeps(&self) -> Option<&Spanned<String>> {
@@ -262,7 +281,7 @@ impl Verb for Login {
     }
 
     fn uses(&self) -> Vec<&Spanned<String>> {
-        self.from.iter().collect()
+        self.from.iter().chain(&self.subject).collect()
     }
 
     fn secrets(&self) -> Vec<&SecretString> {
@@ -281,54 +300,8 @@ impl Verb for Login {
     }
 
     fn check(&self, loading: &Loading<'_>) -> Result<(), SourceError> {
-        let source = loading.source;
-        let lacking = |key: &str| {
-            let message = format!("the grant `{}` needs `{key}`", self.grant.name());
-            source.error(self.idp.referenced, message, "in this login")
-        };
-        match self.grant {
-            Grant::RefreshToken if self.from.is_none() => {
-                return Err(lacking("from").or_help("name the credential to renew"));
-            }
-            Grant::Password | Grant::AuthorizationCode if self.user.is_none() => {
-                return Err(lacking("user").or_help("name a user of the lab file"));
-            }
-            _ => {}
-        }
-        for plan in loading.plans {
-            let names = || plan.providers.keys().map(String::as_str);
-            let Some(provider) = plan.providers.get(&self.idp.value) else {
-                let message = format!(
-                    "the lab `{}` has no identity provider `{}`",
-                    plan.lab, self.idp.value
-                );
-                let error = source.error(self.idp.referenced, message, "named here");
-                return Err(match nearest(&self.idp.value, names()) {
-                    Some(near) => error.or_help(format!("did you mean `{near}`?")),
-                    None => error.or_help(format!(
-                        "it has: {}",
-                        names().collect::<Vec<_>>().join(", ")
-                    )),
-                });
-            };
-            let Some(user) = &self.user else { continue };
-            if self.password.is_none() && !provider.users.contains_key(&user.value) {
-                let users = || provider.users.keys().map(String::as_str);
-                let message = format!(
-                    "`{}` has no user `{}` in the lab `{}`",
-                    self.idp.value, user.value, plan.lab
-                );
-                let error = source.error(user.referenced, message, "named here");
-                return Err(match nearest(&user.value, users()) {
-                    Some(near) => error.or_help(format!("did you mean `{near}`?")),
-                    None => error.or_help(format!(
-                        "it has: {}",
-                        users().collect::<Vec<_>>().join(", ")
-                    )),
-                });
-            }
-        }
-        Ok(())
+        self.keys(loading.source)?;
+        self.people(loading)
     }
 
     fn checks(&self) -> Option<&Spanned<OneOrMany<String>>> {
@@ -336,15 +309,20 @@ impl Verb for Login {
     }
 
     fn reproduce(&self, context: &Context<'_>) -> Option<String> {
-        let provider = self.provider(context).ok()?;
+        let provider = provider::running(context, &self.idp.value).ok()?;
         let client = self.client.as_ref().or(provider.client.as_ref())?;
+        let issuer = &provider.issuer;
         let id = reproduce::quote(&client.id);
         let ca = reproduce::ca_file(context.state);
-        if self.grant == Grant::AuthorizationCode {
+        let browser = match self.grant {
+            Grant::AuthorizationCode => Some("authcode"),
+            Grant::DeviceCode => Some("device-code"),
+            _ => None,
+        };
+        if let Some(grant) = browser {
             return Some(format!(
-                "kubectl oidc-login get-token --oidc-issuer-url={} --oidc-client-id={id} \
-                 --certificate-authority={ca}{}",
-                provider.issuer,
+                "kubectl oidc-login get-token --oidc-issuer-url={issuer} --oidc-client-id={id} \
+                 --grant-type={grant} --certificate-authority={ca}{}",
                 match client.secret {
                     Some(_) => " --oidc-client-secret=\"$CLIENT_SECRET\"",
                     None => "",
@@ -355,43 +333,56 @@ impl Verb for Login {
             Some(_) => format!("-u {id}:\"$CLIENT_SECRET\""),
             None => format!("-d client_id={id}"),
         };
+        let scope = match &self.scopes {
+            Some(scopes) => scopes.join(" "),
+            None => "openid email groups".to_owned(),
+        };
+        let scope = format!("-d scope={}", reproduce::quote(&scope));
         let what = match self.grant {
             Grant::RefreshToken => "-d refresh_token=\"$REFRESH_TOKEN\"".to_owned(),
+            Grant::TokenExchange => {
+                let connector = self.connector.as_ref().map(|id| {
+                    let field = format!("connector_id={}", id.value);
+                    format!("-d {} ", reproduce::quote(&field))
+                });
+                let kind = self.subject_token.as_ref().map(|kind| kind.value);
+                format!(
+                    "{}-d subject_token=\"$TOKEN\" -d subject_token_type={} {scope}",
+                    connector.unwrap_or_default(),
+                    oauth::token_type(kind.unwrap_or(TokenKind::Id)),
+                )
+            }
+            Grant::ClientCredentials => scope,
             _ => {
                 let user = self.user(provider).ok()?;
                 format!(
-                    "--data-urlencode {} --data-urlencode \"password=$PASSWORD\" -d scope='openid email groups'",
+                    "--data-urlencode {} --data-urlencode \"password=$PASSWORD\" {scope}",
                     reproduce::quote(&format!("username={}", user.login))
                 )
             }
         };
+        let endpoint = provider::address(provider, Endpoint::Token);
         Some(format!(
-            "curl --cacert {ca} {login} -d grant_type={} {what} {}/token",
-            self.grant.name(),
-            provider.issuer
+            "curl --cacert {ca} {login} -d grant_type={} {what} {endpoint}",
+            self.grant.urn(),
         ))
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {
         Box::pin(async move {
-            let renewal = self.renewal(context)?;
-            let provider = self.provider(context)?;
-            let of_renewal = renewal.as_ref().map(|renewal| &renewal.client);
-            let Some(client) = self
-                .client
-                .as_ref()
-                .or(of_renewal)
-                .or(provider.client.as_ref())
-            else {
-                return Err(Fault::Other(format!(
-                    "`{}` has no client in the lab file: name one in the step",
-                    self.idp.value
-                )));
+            // A token is renewed by the client that it was issued to.
+            let before = match &self.from {
+                Some(from) => provider::token(context, &from.value)?.session.clone(),
+                None => None,
             };
-            let client = client.clone();
-            match self.ended(context, &client, renewal.as_ref()).await? {
-                Ended::In(tokens) => self.accepted(context, tokens, client, renewal),
-                Ended::Refused(refusal) => Ok(self.refused(&refusal)),
+            let client = self.client.as_ref();
+            let asker = provider::asker(context, &self.idp.value, client, before.as_ref())?;
+            match self.ended(context, &asker).await? {
+                Ended::In(tokens) => self.accepted(context, tokens, asker.client),
+                Ended::Refused(refusal) => {
+                    let (wanted, expected) = self.wanted();
+                    Ok(refused(wanted, expected, &refusal))
+                }
             }
         })
     }

@@ -2,17 +2,28 @@
 
 mod access;
 mod apply;
+mod audit;
 mod can;
 mod client_certificate;
 mod configure;
 mod denial;
+mod fault;
+mod forgeries;
+mod introspect;
 mod login;
+mod logout;
+mod mend;
+mod metrics;
+mod provider;
 mod question;
 mod request;
 mod review;
+mod revoke;
+mod rotate_keys;
 mod service_account_token;
 mod token;
 mod user;
+mod userinfo;
 mod whoami;
 
 use std::fmt::Debug;
@@ -20,11 +31,12 @@ use std::pin::Pin;
 
 use authlab_lab::plan::{Authentication, Plan};
 use authlab_lab::source::{Source, SourceError};
+use authlab_lab::state::Capability;
 use secrecy::SecretString;
 use serde_saphyr::Spanned;
 
 use crate::context::Context;
-use crate::fault::Fault;
+use crate::fault::Fault as Broken;
 use crate::format::OneOrMany;
 use crate::seen::Seen;
 
@@ -49,6 +61,8 @@ pub(crate) struct Loading<'a> {
     pub root: &'a std::path::Path,
     /// The labs that the scenario is for.
     pub plans: &'a [Plan],
+    /// The steps before this one.
+    pub before: &'a [Spanned<Step>],
 }
 
 /// A boxed future, so that verbs can be told apart at run time.
@@ -103,6 +117,16 @@ pub(crate) trait Verb: Debug + Send + Sync {
         Ok(())
     }
 
+    /// The API server that it means; the default one when none.
+    fn cluster(&self) -> Option<&Spanned<String>> {
+        None
+    }
+
+    /// What the lab must be able to do beyond answering on the network.
+    fn needs(&self) -> Option<Capability> {
+        None
+    }
+
     /// CEL booleans over the result.
     fn checks(&self) -> Option<&Spanned<OneOrMany<String>>> {
         None
@@ -114,7 +138,7 @@ pub(crate) trait Verb: Debug + Send + Sync {
     }
 
     /// Does it.
-    fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>>;
+    fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Broken>>;
 }
 
 macro_rules! verbs {
@@ -149,10 +173,20 @@ macro_rules! verbs {
 verbs! {
     /// Writes Kubernetes objects from a manifest.
     Apply(apply::Apply),
-    /// Logs a person in at an identity provider.
+    /// Logs a person, a device or a machine in at an identity provider.
     Login(login::Login),
+    /// Asks a provider about the holder of a token.
+    Userinfo(userinfo::Userinfo),
+    /// Asks a provider what a token is worth.
+    Introspect(introspect::Introspect),
+    /// Has a provider take a token back.
+    Revoke(revoke::Revoke),
+    /// Ends a person's session at a provider.
+    Logout(logout::Logout),
     /// Has a forge sign a token.
     Token(token::Token),
+    /// Has a forge make several hundred forged tokens and shows them to the API server.
+    Forgeries(forgeries::Forgeries),
     /// Has the API server issue a service-account token.
     ServiceAccountToken(service_account_token::ServiceAccountToken),
     /// Has the lab's CA issue a client certificate.
@@ -167,6 +201,16 @@ verbs! {
     Access(access::Access),
     /// Sends one HTTP request to the API server.
     Request(request::Request),
-    /// Gives the API server another authentication.
+    /// Gives the API server another authentication, or a provider another configuration.
     Configure(configure::Configure),
+    /// Gives a provider a new signing key.
+    RotateKeys(rotate_keys::RotateKeys),
+    /// Has a provider misbehave.
+    Fault(fault::Fault),
+    /// Has a provider behave again.
+    Mend(mend::Mend),
+    /// Looks for an event in the audit log.
+    Audit(audit::Audit),
+    /// Reads what the API server counts.
+    Metrics(metrics::Metrics),
 }

@@ -38,6 +38,9 @@ pub(crate) struct Request {
     /// Speaks for somebody else.
     #[serde(default)]
     impersonate: Option<Impersonate>,
+    /// The API server, by its name in the lab file; `default` when left out.
+    #[serde(default)]
+    cluster: Option<Spanned<String>>,
     /// What must come back.
     expect: Expect,
     /// CEL booleans over `seen`: `status` (number), `body` (data, or a text).
@@ -119,13 +122,7 @@ impl Verb for Request {
     fn reproduce(&self, context: &Context<'_>) -> Option<String> {
         let credential = context.credential(self.name()).ok()?;
         let other = self.impersonate.as_ref();
-        let mut out = reproduce::curl(
-            context.state,
-            credential,
-            self.method(),
-            &self.path.value,
-            other,
-        );
+        let mut out = reproduce::curl(context, credential, self.method(), &self.path.value, other);
         for (name, value) in &self.headers {
             out.push_str(&format!(
                 " -H {}",
@@ -140,6 +137,10 @@ impl Verb for Request {
             None => {}
         }
         Some(out)
+    }
+
+    fn cluster(&self) -> Option<&Spanned<String>> {
+        self.cluster.as_ref()
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {

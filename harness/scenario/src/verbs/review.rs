@@ -24,6 +24,9 @@ pub(crate) struct Review {
     /// The audiences that the asker stands for; those of the API server when left out.
     #[serde(default)]
     audiences: Vec<String>,
+    /// The API server, by its name in the lab file; `default` when left out.
+    #[serde(default)]
+    cluster: Option<Spanned<String>>,
     /// What must come back.
     expect: Word<Expect>,
     /// CEL booleans over `seen`, the review's status.
@@ -80,8 +83,12 @@ impl Verb for Review {
             "{} create -o yaml -f - <<EOF\n\
              {{\"apiVersion\": \"authentication.k8s.io/v1\", \"kind\": \"TokenReview\", \
              \"spec\": {{\"token\": \"$TOKEN\"{audiences}}}}}\nEOF",
-            reproduce::kubectl(context.state, context.api.admin())
+            reproduce::kubectl(context, context.api.admin())
         ))
+    }
+
+    fn cluster(&self) -> Option<&Spanned<String>> {
+        self.cluster.as_ref()
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {

@@ -19,6 +19,9 @@ use crate::seen::Seen;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct ServiceAccountToken {
+    /// The API server, by its name in the lab file; `default` when left out.
+    #[serde(default)]
+    cluster: Option<Spanned<String>>,
     /// The service account.
     name: String,
     /// Its namespace; the scenario's own when left out.
@@ -67,7 +70,7 @@ impl Verb for ServiceAccountToken {
     fn reproduce(&self, context: &Context<'_>) -> Option<String> {
         let mut out = format!(
             "{} create token {} -n {}",
-            reproduce::kubectl(context.state, context.api.admin()),
+            reproduce::kubectl(context, context.api.admin()),
             self.name,
             self.namespace.as_ref().unwrap_or(&context.namespace)
         );
@@ -78,6 +81,10 @@ impl Verb for ServiceAccountToken {
             out.push_str(&format!(" --duration={seconds}s"));
         }
         Some(out)
+    }
+
+    fn cluster(&self) -> Option<&Spanned<String>> {
+        self.cluster.as_ref()
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {

@@ -28,6 +28,9 @@ pub(crate) struct Whoami {
     /// Speaks for somebody else.
     #[serde(default)]
     impersonate: Option<Impersonate>,
+    /// The API server, by its name in the lab file; `default` when left out.
+    #[serde(default)]
+    cluster: Option<Spanned<String>>,
     /// What must come back.
     expect: Spanned<Expect>,
     /// CEL booleans over `seen`, the user (`username`, `uid`, `groups`, `extra`).
@@ -137,9 +140,13 @@ impl Verb for Whoami {
         let other = self.impersonate.as_ref().map(Impersonate::kubectl);
         Some(format!(
             "{} auth whoami -o yaml{}",
-            reproduce::kubectl(context.state, credential),
+            reproduce::kubectl(context, credential),
             other.unwrap_or_default()
         ))
+    }
+
+    fn cluster(&self) -> Option<&Spanned<String>> {
+        self.cluster.as_ref()
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {

@@ -1,0 +1,145 @@
+//! `introspect`: what a provider thinks of a token.
+
+use std::collections::BTreeMap;
+
+use authlab_lab::source::SourceError;
+use authlab_lab::spec::ClientSpec;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use serde_saphyr::Spanned;
+
+use super::provider::{self, Endpoint, Refused, refused};
+use super::{Loading, Stance, Task, Verb};
+use crate::context::Context;
+use crate::credential::TokenKind;
+use crate::fault::Fault;
+use crate::format::{OneOrMany, Word};
+use crate::oauth::{Provider, Told};
+use crate::reproduce;
+use crate::seen::Seen;
+
+/// Asks the provider whether a token is good (RFC 7662). Keycloak answers only to a client with a
+/// secret; Dex answers to everybody.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Introspect {
+    /// The identity provider, by its name in the lab file.
+    idp: Spanned<String>,
+    /// The credential whose token is asked about.
+    #[serde(rename = "as")]
+    as_: Spanned<String>,
+    /// Which of its tokens: `access` (when left out), `refresh` or `id`.
+    #[serde(default = "access")]
+    token: TokenKind,
+    /// Who asks; the client that the token was issued to when left out.
+    #[serde(default)]
+    client: Option<ClientSpec>,
+    /// What must come back.
+    expect: Word<Expect>,
+    /// CEL booleans over `seen`: `seen.claims` are what the provider tells.
+    #[serde(default)]
+    check: Option<Spanned<OneOrMany<String>>>,
+}
+
+fn access() -> TokenKind {
+    TokenKind::Access
+}
+
+/// The answer of an introspection.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Expect {
+    /// The token is good.
+    Active(Active),
+    /// The token is not good, for example revoked.
+    Inactive {},
+    /// The provider does not answer to this client.
+    Refused(Refused),
+}
+
+/// A token that is good.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Active {
+    /// Some members of the answer, for example `username`; `null` for one that is not there.
+    #[serde(default)]
+    claims: BTreeMap<String, Value>,
+}
+
+impl Introspect {
+    fn wanted(&self) -> (&'static str, Option<&Refused>) {
+        match &*self.expect {
+            Expect::Active(_) => ("active", None),
+            Expect::Inactive {} => ("inactive", None),
+            Expect::Refused(refused) => ("refused", Some(refused)),
+        }
+    }
+}
+
+impl Verb for Introspect {
+    fn summary(&self) -> String {
+        let kind = self.token.member().replace('_', " ");
+        format!("{}'s {kind} at {}", self.as_.value, self.idp.value)
+    }
+
+    fn uses(&self) -> Vec<&Spanned<String>> {
+        vec![&self.as_]
+    }
+
+    fn secrets(&self) -> Vec<&SecretString> {
+        let client = self.client.as_ref();
+        client
+            .and_then(|client| client.secret.as_ref())
+            .into_iter()
+            .collect()
+    }
+
+    fn stance(&self) -> Stance {
+        match self.wanted().0 {
+            "active" => Stance::Success,
+            _ => Stance::Denial,
+        }
+    }
+
+    fn check(&self, loading: &Loading<'_>) -> Result<(), SourceError> {
+        provider::has(loading, &self.idp, Endpoint::Introspection)
+    }
+
+    fn checks(&self) -> Option<&Spanned<OneOrMany<String>>> {
+        self.check.as_ref()
+    }
+
+    fn reproduce(&self, context: &Context<'_>) -> Option<String> {
+        let provider = provider::running(context, &self.idp.value).ok()?;
+        Some(format!(
+            "curl --cacert {} -u \"$CLIENT_ID:$CLIENT_SECRET\" -d token=\"$TOKEN\" {}",
+            reproduce::ca_file(context.state),
+            provider::address(provider, Endpoint::Introspection)
+        ))
+    }
+
+    fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {
+        Box::pin(async move {
+            let token = provider::token_of(context, &self.as_.value, self.token)?;
+            let session = provider::token(context, &self.as_.value)?.session.as_ref();
+            let client = self.client.as_ref();
+            let asker = provider::asker(context, &self.idp.value, client, session)?;
+            let speaker = Provider::new(context.state, &asker.provider.issuer, &asker.client)?;
+            let (wanted, expected) = self.wanted();
+            Ok(match speaker.introspect(&token, self.token).await? {
+                Told::Refused(refusal) => refused(wanted, expected, &refusal),
+                Told::Done(claims) => {
+                    let active = claims["active"] == true;
+                    let word = if active { "active" } else { "inactive" };
+                    let mut seen = Seen::new(json!({ "verdict": word, "claims": claims }));
+                    seen.row("verdict", wanted, word, wanted == word);
+                    if let (Expect::Active(expected), true) = (&*self.expect, active) {
+                        provider::claims(&expected.claims, &claims, &mut seen);
+                    }
+                    seen
+                }
+            })
+        })
+    }
+}
