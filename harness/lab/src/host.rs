@@ -210,7 +210,7 @@ fn publish(
             .collect(),
         identity_providers,
         certificate_authority: value(&values, "lab.ca"),
-        capabilities: running.capabilities().into_iter().collect(),
+        capabilities: kind.capabilities().iter().copied().collect(),
         socket,
         values,
         authentication: plan.authentication.clone(),

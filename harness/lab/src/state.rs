@@ -33,6 +33,27 @@ impl BackendKind {
             Self::Process => "process",
         }
     }
+
+    /// What every lab there can do beyond answering on the network: listing knows it without a lab.
+    #[must_use]
+    pub fn capabilities(self) -> &'static [Capability] {
+        match self {
+            Self::Embedded | Self::Process => &[
+                Capability::Configure,
+                Capability::ClientCertificate,
+                Capability::AuditLog,
+                Capability::Providers,
+            ],
+        }
+    }
+
+    /// The Kubernetes version there, without `v`.
+    #[must_use]
+    pub fn kubernetes(self) -> &'static str {
+        match self {
+            Self::Embedded | Self::Process => "1.36.3",
+        }
+    }
 }
 
 /// What a lab can do beyond answering on the network.
@@ -45,6 +66,8 @@ pub enum Capability {
     ClientCertificate,
     /// The audit log can be read.
     AuditLog,
+    /// Identity providers can be broken, configured anew and given new keys.
+    Providers,
 }
 
 /// A running lab, as `state.json` (mode 0600) describes it.

@@ -8,7 +8,7 @@ use authlab_lab::checkout::Checkout;
 use authlab_lab::host::Host;
 use authlab_lab::lifecycle::{self, UpError};
 use authlab_lab::plan::Plan;
-use authlab_lab::state::{BackendKind, Capability, STATE_FILE, State};
+use authlab_lab::state::{BackendKind, STATE_FILE, State};
 use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
@@ -25,21 +25,6 @@ pub struct Options {
     pub jobs: usize,
     /// Leave the labs running afterwards, in the background.
     pub keep: bool,
-}
-
-/// What a lab on `backend` can do, and its Kubernetes version: what listing may know without a lab.
-#[must_use]
-pub fn offers(backend: BackendKind) -> (&'static [Capability], &'static str) {
-    match backend {
-        BackendKind::Embedded | BackendKind::Process => (
-            &[
-                Capability::Configure,
-                Capability::ClientCertificate,
-                Capability::AuditLog,
-            ],
-            "1.36.3",
-        ),
-    }
 }
 
 /// Scenarios that one lab serves, one after the other; `indices` are places in the list of cases.

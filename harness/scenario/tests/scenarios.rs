@@ -24,11 +24,10 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let checkout = Checkout::here();
     let backend = backend();
-    let (capabilities, kubernetes) = suite::offers(backend);
     let trials = list(checkout.root())
         .into_iter()
         .map(|case| {
-            let ignored = !case.fits(capabilities, kubernetes);
+            let ignored = !case.fits(backend.capabilities(), backend.kubernetes());
             let checkout = checkout.clone();
             Trial::test(case.id().to_owned(), move || test(&checkout, case, backend))
                 .with_ignored_flag(ignored)

@@ -18,10 +18,7 @@ use super::{
 use crate::control::{Configure, Response};
 use crate::plan::Text;
 use crate::render::Values;
-use crate::state::{Capability, DEFAULT_CLUSTER};
-
-/// The version that the embedded API server models.
-const VERSION: &str = "1.36.3";
+use crate::state::{BackendKind, DEFAULT_CLUSTER};
 
 /// How long an API server may take to find an issuer that is back: it looks every 10 seconds.
 const FOUND: Duration = Duration::from_secs(15);
@@ -81,15 +78,7 @@ fn listener(
 
 impl Running for Embedded {
     fn version(&self) -> String {
-        VERSION.to_owned()
-    }
-
-    fn capabilities(&self) -> Vec<Capability> {
-        vec![
-            Capability::Configure,
-            Capability::ClientCertificate,
-            Capability::AuditLog,
-        ]
+        BackendKind::Embedded.kubernetes().to_owned()
     }
 
     fn values(&self) -> &Values {

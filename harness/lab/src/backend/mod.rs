@@ -15,7 +15,7 @@ use crate::control::{Configure, Response};
 use crate::plan::{Authentication, Plan, Text};
 use crate::render::{self, Values};
 use crate::source::SourceError;
-use crate::state::{BackendKind, Capability, DEFAULT_CLUSTER};
+use crate::state::{BackendKind, DEFAULT_CLUSTER};
 
 /// What every backend is given: a plan, the lab's folder, addresses already bound.
 #[derive(Debug)]
@@ -111,9 +111,6 @@ impl Site {
 pub trait Running: Send + Sync {
     /// Kubernetes version without `v`.
     fn version(&self) -> String;
-
-    /// What this lab can do beyond answering on the network.
-    fn capabilities(&self) -> Vec<Capability>;
 
     /// Placeholders and their values: those of [`Site::values`] and those that only this backend
     /// knows (`lab.storage.type` and `lab.storage.endpoint`, where a Dex keeps its state).

@@ -189,7 +189,10 @@ impl Verb for Configure {
     }
 
     fn needs(&self) -> Option<Capability> {
-        Some(Capability::Configure)
+        Some(match self.idp {
+            Some(_) => Capability::Providers,
+            None => Capability::Configure,
+        })
     }
 
     fn cluster(&self) -> Option<&Spanned<String>> {

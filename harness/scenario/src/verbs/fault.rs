@@ -4,6 +4,7 @@ use authlab_idp::fault::Fault as Wrong;
 use authlab_lab::control::{Request, Response};
 use authlab_lab::source::SourceError;
 use authlab_lab::spec::ProviderKind;
+use authlab_lab::state::Capability;
 use serde::Deserialize;
 use serde_json::json;
 use serde_saphyr::Spanned;
@@ -49,6 +50,10 @@ impl Verb for Fault {
             }
         }
         Ok(())
+    }
+
+    fn needs(&self) -> Option<Capability> {
+        Some(Capability::Providers)
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Broken>> {

@@ -1,6 +1,7 @@
 //! `mend`: a provider behaves again.
 
 use authlab_lab::source::SourceError;
+use authlab_lab::state::Capability;
 use serde::Deserialize;
 use serde_json::json;
 use serde_saphyr::Spanned;
@@ -30,6 +31,10 @@ impl Verb for Mend {
 
     fn check(&self, loading: &Loading<'_>) -> Result<(), SourceError> {
         provider::named(loading, &self.idp).map(drop)
+    }
+
+    fn needs(&self) -> Option<Capability> {
+        Some(Capability::Providers)
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {

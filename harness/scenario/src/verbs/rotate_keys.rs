@@ -2,6 +2,7 @@
 
 use authlab_lab::control::{Request, Response};
 use authlab_lab::source::SourceError;
+use authlab_lab::state::Capability;
 use serde::Deserialize;
 use serde_json::json;
 use serde_saphyr::Spanned;
@@ -31,6 +32,10 @@ impl Verb for RotateKeys {
 
     fn check(&self, loading: &Loading<'_>) -> Result<(), SourceError> {
         provider::named(loading, &self.idp).map(drop)
+    }
+
+    fn needs(&self) -> Option<Capability> {
+        Some(Capability::Providers)
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {

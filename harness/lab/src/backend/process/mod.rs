@@ -26,7 +26,6 @@ use crate::control::{Configure, Response};
 use crate::exec::Child;
 use crate::render::Values;
 use crate::spec::ProviderKind;
-use crate::state::Capability;
 use crate::tools::{self, Terminal, Tools};
 
 /// How long a component may take to become ready.
@@ -178,14 +177,6 @@ async fn first_death(children: &[Child]) -> LabError {
 impl Running for Processes {
     fn version(&self) -> String {
         self.version.clone()
-    }
-
-    fn capabilities(&self) -> Vec<Capability> {
-        vec![
-            Capability::Configure,
-            Capability::ClientCertificate,
-            Capability::AuditLog,
-        ]
     }
 
     fn values(&self) -> &Values {
