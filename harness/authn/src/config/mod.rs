@@ -4,6 +4,7 @@
 //! and the reference of `apiserver.config.k8s.io`; every text as kube-apiserver 1.36 words it.
 
 mod certificate;
+mod convert;
 mod decode;
 mod field;
 mod flags;
@@ -16,6 +17,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub use convert::{Converted, Manifest, convert};
 pub use flags::{OidcFlags, from_flags};
 pub use types::{
     Anonymous, AnonymousCondition, AuthenticationConfiguration, ClaimMappings, ClaimOrExpression,
