@@ -69,6 +69,15 @@ pub enum Command {
                             Exit codes: 0 let in; 1 refused; 2 the token or the configuration cannot be read."
     )]
     Explain(ExplainArgs),
+    /// Turn the API server's `--oidc-*` flags into the configuration file that says the same.
+    #[command(
+        after_help = "Examples:\n  cargo xtask convert --oidc-issuer-url=https://dex.example --oidc-client-id=kube\n  \
+                            cargo xtask convert --oidc-issuer-url=https://dex.example --oidc-client-id=kube \\\n      \
+                            --oidc-ca-file=ca.pem --oidc-required-claim=hd=example.com > authentication.yaml\n  \
+                            cargo xtask convert --manifest /etc/kubernetes/manifests/kube-apiserver.yaml\n\n\
+                            What a file cannot say is told on standard error."
+    )]
+    Convert(ConvertArgs),
     /// Build the real components (needs Go) and say where they are.
     #[command(after_help = "Examples:\n  cargo xtask tools\n  cargo xtask tools --list")]
     Tools(ToolsArgs),
@@ -255,6 +264,64 @@ pub struct ExplainArgs {
     /// One case a line (`id`, `config`, `claims`, `now`, ...); one verdict a line out.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["token", "config", "flags", "lab", "now", "offline", "json"])]
     pub batch: Option<PathBuf>,
+}
+
+/// Flags of `convert`: those of kube-apiserver, and where to find them.
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    /// The URL of the issuer.
+    #[arg(long, value_name = "URL")]
+    pub oidc_issuer_url: Vec<String>,
+    /// The audience that tokens must have.
+    #[arg(long, value_name = "ID")]
+    pub oidc_client_id: Vec<String>,
+    /// The claim that is the user name.
+    #[arg(long, value_name = "CLAIM")]
+    pub oidc_username_claim: Vec<String>,
+    /// What goes before the user name; `-` for nothing.
+    #[arg(long, value_name = "PREFIX", allow_hyphen_values = true)]
+    pub oidc_username_prefix: Vec<String>,
+    /// The claim that has the groups.
+    #[arg(long, value_name = "CLAIM")]
+    pub oidc_groups_claim: Vec<String>,
+    /// What goes before every group.
+    #[arg(long, value_name = "PREFIX")]
+    pub oidc_groups_prefix: Vec<String>,
+    /// A claim that must have a value; may be repeated.
+    #[arg(long, value_name = "CLAIM=VALUE")]
+    pub oidc_required_claim: Vec<String>,
+    /// The algorithms that are taken.
+    #[arg(long, value_name = "ALGS")]
+    pub oidc_signing_algs: Vec<String>,
+    /// The file with the issuer's authority.
+    #[arg(long, value_name = "FILE")]
+    pub oidc_ca_file: Vec<String>,
+    /// Take the flags from this Pod manifest of kube-apiserver; those given here count more.
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// Look for the API server's files below this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub root: Option<PathBuf>,
+}
+
+impl ConvertArgs {
+    /// The flags of the API server that were given, by name.
+    pub fn given(&self) -> impl Iterator<Item = (&'static str, &[String])> {
+        [
+            ("oidc-issuer-url", &self.oidc_issuer_url),
+            ("oidc-client-id", &self.oidc_client_id),
+            ("oidc-username-claim", &self.oidc_username_claim),
+            ("oidc-username-prefix", &self.oidc_username_prefix),
+            ("oidc-groups-claim", &self.oidc_groups_claim),
+            ("oidc-groups-prefix", &self.oidc_groups_prefix),
+            ("oidc-required-claim", &self.oidc_required_claim),
+            ("oidc-signing-algs", &self.oidc_signing_algs),
+            ("oidc-ca-file", &self.oidc_ca_file),
+        ]
+        .into_iter()
+        .filter(|(_, values)| !values.is_empty())
+        .map(|(name, values)| (name, values.as_slice()))
+    }
 }
 
 /// Flags of `tools`.

@@ -1,6 +1,7 @@
 //! The commands, a file each (those on labs share one).
 
 pub mod bench;
+pub mod convert;
 pub mod e2e;
 pub mod explain;
 pub mod labs;

@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Env(args) => commands::labs::env(&args),
         Command::Render(args) => commands::labs::render(&args),
         Command::Explain(args) => commands::explain::run(&args),
+        Command::Convert(args) => commands::convert::run(&args),
         Command::Tools(args) => commands::tooling::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Test(args) => commands::test::run(&args),
