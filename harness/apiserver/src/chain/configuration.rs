@@ -12,6 +12,10 @@ use crate::server::{Authentication, StartError};
 /// The name under which messages speak of the configuration file, which has no path here.
 const FILE: &str = "authentication.yaml";
 
+/// How often an issuer that could not be reached is looked for again. The real server does so every
+/// 10 seconds, which gives the same verdicts later.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// A configuration at work.
 pub(crate) struct Configuration {
     /// The file's text; `None` if there is no file.
@@ -50,7 +54,7 @@ impl Configuration {
         };
         Ok(Self {
             text: authentication.config.clone(),
-            issuers: TokenAuthenticator::new(&parsed),
+            issuers: TokenAuthenticator::with_retry(&parsed, RETRY),
             parsed,
         })
     }
@@ -71,7 +75,7 @@ impl Configuration {
             },
             Err(error) => return Err(error),
         };
-        let issuers = TokenAuthenticator::new(&parsed);
+        let issuers = TokenAuthenticator::with_retry(&parsed, RETRY);
         Ok(Self {
             text: Some(text.to_owned()),
             parsed,
@@ -79,12 +83,12 @@ impl Configuration {
         })
     }
 
-    /// Waits until every issuer was reached; the error tells what stands in the way.
     /// Waits until the first attempt to reach each issuer has ended, well or badly.
     pub(crate) async fn attempted(&self, at_most: Duration) -> bool {
         self.issuers.attempted(at_most).await
     }
 
+    /// Waits until every issuer was reached; the error tells what stands in the way.
     pub(crate) async fn ready(&self, at_most: Duration) -> Result<(), String> {
         if self.issuers.ready(at_most).await {
             return Ok(());

@@ -12,7 +12,7 @@ use crate::plan::Authentication;
 use crate::state::DEFAULT_CLUSTER;
 
 /// How long an issuer may take to answer, or to fail, for the first time.
-const FIRST_ATTEMPT: Duration = Duration::from_secs(10);
+const FIRST_ATTEMPT: Duration = Duration::from_secs(5);
 
 /// How long the issuers of a changed file may take to answer. The real server gives them a minute,
 /// in which it looks again and again; here nothing changes for as long as this request lasts.

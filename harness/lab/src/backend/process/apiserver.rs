@@ -1,6 +1,7 @@
 //! kube-apiserver: its files and flags, its start, what it says when it refuses.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use authlab_pki::Algorithm;
 use secrecy::ExposeSecret;
@@ -8,15 +9,20 @@ use serde_json::Value;
 
 use super::admin::Admin;
 use super::{
-    GRACE, HOST_USER, LabError, READY, Site, admin, controllers, klog, release, taken_port, write,
+    GRACE, HOST_USER, LabError, READY, Site, admin, component, controllers, klog, release,
+    taken_port, write,
 };
-use crate::backend::API_SERVER;
+use crate::backend::api_server;
 use crate::exec::{Child, Program};
 use crate::plan::Authentication;
+use crate::state::DEFAULT_CLUSTER;
 use crate::tools::Tools;
 use crate::wait::{Look, until};
 
 const NAME: &str = "kube-apiserver";
+
+/// How long it may take to find an issuer that is back.
+const FOUND: Duration = Duration::from_secs(20);
 
 /// Issuer and audience of service-account tokens, as kubeadm and kind set them.
 const SERVICE_ACCOUNT_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
@@ -41,16 +47,28 @@ pub(super) struct ApiServer {
 
 impl ApiServer {
     /// Writes what does not change between two starts.
-    pub(super) fn prepare(site: &mut Site, tools: &Tools, etcd: &str) -> Result<Self, LabError> {
-        let port = release(site, API_SERVER)?;
-        let folder = site.folder.join(NAME);
+    pub(super) fn prepare(
+        site: &mut Site,
+        tools: &Tools,
+        etcd: &str,
+        cluster: &str,
+    ) -> Result<Self, LabError> {
+        let port = release(site, &api_server(cluster))?;
+        let name = component(NAME, cluster);
+        let folder = site.folder.join(&name);
         let file = |name: &str, content: &str| write(folder.join(name), content.as_bytes());
         let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"];
         let certificate = site.authority.server_certificate(&names)?;
-        let key = site.keys.key(Algorithm::RS256, KEY_SLOT)?;
+        // Each cluster is a world of its own, on one etcd: other objects, other keys.
+        let (slot, prefix) = match cluster {
+            DEFAULT_CLUSTER => (KEY_SLOT.to_owned(), "/registry".to_owned()),
+            other => (format!("{KEY_SLOT}/{other}"), format!("/{other}")),
+        };
+        let key = site.keys.key(Algorithm::RS256, &slot)?;
         let audit_log = folder.join("audit.log");
         let flags = [
             ("etcd-servers", etcd.into()),
+            ("etcd-prefix", prefix.into()),
             ("bind-address", "127.0.0.1".into()),
             ("secure-port", port.to_string().into()),
             ("advertise-address", ADVERTISED.into()),
@@ -85,7 +103,7 @@ impl ApiServer {
         ];
         Ok(Self {
             program: Program {
-                name: NAME.to_owned(),
+                name: name.clone(),
                 path: tools.path(NAME)?.to_owned(),
                 args: flags
                     .map(|(name, value)| format!("--{name}={}", value.display()).into())
@@ -93,10 +111,10 @@ impl ApiServer {
                 folder: site.folder.clone(),
             },
             port,
-            config: site.folder.join("authentication").join("config.yaml"),
+            config: folder.join("authentication").join("config.yaml"),
             audit_log,
             admin: admin(site, port)?,
-            controllers: controllers::prepare(site, tools)?,
+            controllers: controllers::prepare(site, tools, cluster)?,
         })
     }
 
@@ -154,7 +172,7 @@ impl ApiServer {
 
     fn refusal(&self, server: &Child, how: &str) -> LabError {
         let log = server.log().text();
-        let component = NAME.to_owned();
+        let component = self.program.name.clone();
         if taken_port(&log).is_some() {
             return LabError::AddressInUse {
                 component,
@@ -215,6 +233,56 @@ impl ApiServer {
         }
         let failures = klog::failed_discoveries(&server.log().text());
         Ok(unknown.get(failures).copied())
+    }
+
+    /// Waits until it has looked at those of its issuers that are among `late`, which answered only
+    /// when its log had `open` bytes: an attempt before that says nothing about them.
+    pub(super) async fn finds(
+        &self,
+        plane: &ControlPlane,
+        wanted: &Authentication,
+        open: u64,
+        late: impl Iterator<Item = &str>,
+    ) -> Result<(), LabError> {
+        let trusted = issuers(wanted);
+        for issuer in late.filter(|issuer| trusted.iter().any(|known| known == issuer)) {
+            let what = format!("the API server finds {issuer}");
+            until(&what, READY, || async {
+                match self.admin.knows(issuer).await {
+                    Ok(true) => Look::Ready(()),
+                    Ok(false) => match klog::failed_discoveries(&plane.server.log().since(open)) {
+                        0 => Look::NotYet("it has not looked at it again".to_owned()),
+                        // The lab may want just that.
+                        _ => Look::Ready(()),
+                    },
+                    Err(error) => Look::NotYet(error.to_string()),
+                }
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until it has found an issuer, which it looks for every 10 s; gives up when that takes
+    /// much longer.
+    pub(super) async fn found(&self, issuer: &str) {
+        let what = format!("the API server finds {issuer}");
+        let found = until(&what, FOUND, || async {
+            match self.admin.knows(issuer).await {
+                Ok(true) => Look::Ready(()),
+                Ok(false) => Look::NotYet("not yet".to_owned()),
+                Err(error) => Look::NotYet(error.to_string()),
+            }
+        });
+        if let Err(error) = found.await {
+            tracing::debug!(%error, "an issuer that was mended stays unknown");
+        }
+    }
+
+    /// How much it has written to its log, in bytes.
+    pub(super) fn logged(&self) -> u64 {
+        let log = self.program.log();
+        std::fs::metadata(log).map_or(0, |log| log.len())
     }
 
     /// The events so far. A line that is still being written is left out.
@@ -288,7 +356,7 @@ fn audit_policy() -> String {
 }
 
 /// The issuers that the API server is told to trust. A file that it will refuse names none.
-fn issuers(authentication: &Authentication) -> Vec<String> {
+pub(super) fn issuers(authentication: &Authentication) -> Vec<String> {
     let text = authentication
         .config
         .as_ref()

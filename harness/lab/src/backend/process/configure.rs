@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
-use super::apiserver::{ControlPlane, Unready};
-use super::{LabError, Processes, klog, write};
+use super::apiserver::{ApiServer, ControlPlane, Unready, issuers};
+use super::{LabError, Site, klog, outlived, write};
 use crate::control::{By, Configure, Response};
 use crate::exec::Child;
 use crate::plan::{Authentication, Text};
@@ -28,7 +29,7 @@ const STARTS: usize = 5;
 
 /// The authentication in force, placeholders filled.
 #[derive(Debug)]
-pub(super) struct Current {
+struct Current {
     authentication: Authentication,
     /// The file that the API server refused last, and its words. It reads the same file only
     /// once: put there again, it would be met by silence.
@@ -36,7 +37,7 @@ pub(super) struct Current {
 }
 
 impl Current {
-    pub(super) fn new(authentication: Authentication) -> Self {
+    fn new(authentication: Authentication) -> Self {
         Self {
             authentication,
             refused: None,
@@ -44,9 +45,48 @@ impl Current {
     }
 }
 
-impl Processes {
-    pub(super) async fn change(&self, wanted: &Configure) -> Result<Response, LabError> {
-        let next = self.site.authentication(&wanted.authentication)?;
+/// An API server of the lab, what is in force there, and what serves it.
+pub(super) struct Cluster {
+    pub(super) api: ApiServer,
+    /// What is in force, placeholders filled; held while it changes.
+    current: Mutex<Current>,
+    /// What should live; `None` while it is replaced on purpose.
+    serving: watch::Sender<Option<Arc<ControlPlane>>>,
+}
+
+impl Cluster {
+    /// What serves already, with the authentication that it was started with.
+    pub(super) fn new(api: ApiServer, authentication: Authentication, plane: ControlPlane) -> Self {
+        Self {
+            api,
+            current: Mutex::new(Current::new(authentication)),
+            serving: watch::Sender::new(Some(plane.into())),
+        }
+    }
+
+    /// Ends only when one of its components has ended that should live.
+    pub(super) async fn died(&self) -> LabError {
+        outlived(&self.serving, ControlPlane::died).await
+    }
+
+    pub(super) async fn stop(self) {
+        if let Some(plane) = self.serving.send_replace(None) {
+            plane.stop().await;
+        }
+    }
+
+    /// Whether the authentication in force trusts an issuer.
+    pub(super) async fn trusts(&self, issuer: &str) -> bool {
+        let trusted = issuers(&self.current.lock().await.authentication);
+        trusted.iter().any(|known| known == issuer)
+    }
+
+    pub(super) async fn change(
+        &self,
+        site: &Site,
+        wanted: &Configure,
+    ) -> Result<Response, LabError> {
+        let next = site.authentication(&wanted.authentication)?;
         let mut current = self.current.lock().await;
         let there = &current.authentication;
         let files = match (&there.config, &next.config) {

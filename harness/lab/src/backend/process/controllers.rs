@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use super::admin::Admin;
-use super::{LabError, READY, Site, write};
+use super::{LabError, READY, Site, component, write};
+use crate::backend::api_server;
 use crate::exec::{Child, Program};
 use crate::kubeconfig::{self, Cluster, Login};
 use crate::tools::Tools;
@@ -22,7 +23,7 @@ const CONTROLLERS: [&str; 4] = [
 ];
 
 /// Writes what they need; they can then be started again and again.
-pub(super) fn prepare(site: &Site, tools: &Tools) -> Result<Program, LabError> {
+pub(super) fn prepare(site: &Site, tools: &Tools, cluster: &str) -> Result<Program, LabError> {
     let certificate = site.authority.client_certificate(
         "system:kube-controller-manager",
         &["system:masters".to_owned()],
@@ -32,7 +33,9 @@ pub(super) fn prepare(site: &Site, tools: &Tools) -> Result<Program, LabError> {
         certificate: certificate.pem,
         key: certificate.key_pem,
     };
-    let url = site.values.get("lab.apiserver.url").map(String::as_str);
+    let component = component(NAME, cluster);
+    let url = format!("lab.{}.url", api_server(cluster));
+    let url = site.values.get(&url).map(String::as_str);
     let ca = site.authority.certificate_pem();
     let cluster = Cluster {
         name: None,
@@ -40,12 +43,12 @@ pub(super) fn prepare(site: &Site, tools: &Tools) -> Result<Program, LabError> {
     };
     let text = kubeconfig::text(&site.plan.lab, &[cluster], ca, &[(NAME, login)]);
     let config = write(
-        site.folder.join(NAME).join("kubeconfig"),
+        site.folder.join(&component).join("kubeconfig"),
         text.expose_secret().as_bytes(),
     )?;
-    let root_ca = write(site.folder.join(NAME).join("ca.pem"), ca.as_bytes())?;
+    let root_ca = write(site.folder.join(&component).join("ca.pem"), ca.as_bytes())?;
     Ok(Program {
-        name: NAME.to_owned(),
+        name: component,
         path: tools.path(NAME)?.to_owned(),
         args: [
             format!("--kubeconfig={}", config.display()),

@@ -1,7 +1,8 @@
-//! The real components as plain processes: etcd, the API server, its controllers, Dex.
+//! The real components as plain processes: etcd, the API server, its controllers, Dex, Keycloak.
 //!
 //! Order of a start: etcd; every Dex, until it answers (an API server that finds its issuer silent
-//! looks again only after 10 s); the API server; its controllers as soon as it answers.
+//! looks again only after 10 s); the API servers; their controllers as soon as they answer. A
+//! Keycloak boots beside all that.
 
 mod admin;
 mod apiserver;
@@ -9,23 +10,34 @@ mod configure;
 mod controllers;
 mod dex;
 mod etcd;
+mod keycloak;
 mod klog;
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, watch};
+use authlab_idp::fault::Fault;
+use futures_util::future::{join_all, select_all, try_join_all};
+use tokio::sync::watch;
 
 use self::admin::Admin;
-use self::apiserver::{ApiServer, ControlPlane};
-use super::{LabError, Running, Site, Task};
+use self::apiserver::ApiServer;
+use self::configure::Cluster;
+use self::dex::Dexes;
+use self::keycloak::Keycloaks;
+use super::{
+    FAULT, LabError, NEW_CONFIGURATION, NEW_KEY, Running, Site, Task, cannot, done, no_cluster,
+};
 use crate::checkout::Checkout;
 use crate::control::{Configure, Response};
 use crate::exec::Child;
+use crate::plan::{Authentication, Text};
 use crate::render::Values;
 use crate::spec::ProviderKind;
+use crate::state::DEFAULT_CLUSTER;
 use crate::tools::{self, Terminal, Tools};
 
 /// How long a component may take to become ready.
@@ -37,13 +49,11 @@ const GRACE: Duration = Duration::from_millis(300);
 struct Processes {
     site: Site,
     version: String,
-    api: ApiServer,
-    /// What is in force, placeholders filled; held while it changes.
-    current: Mutex<configure::Current>,
-    /// What should live; `None` while it is replaced on purpose.
-    serving: watch::Sender<Option<Arc<ControlPlane>>>,
-    /// Components that live as long as the lab: every Dex, then etcd.
-    others: Vec<Child>,
+    clusters: BTreeMap<String, Cluster>,
+    dexes: Dexes,
+    /// Lives as long as the lab.
+    etcd: Child,
+    keycloaks: Option<Keycloaks>,
 }
 
 /// Starts etcd, every Dex, the API server and its controllers.
@@ -52,28 +62,71 @@ struct Processes {
 /// When a tool is missing or a component does not start; nothing is left running.
 pub async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> {
     let tools = tools(&site).await?;
+    let keycloaks = Keycloaks::start(&mut site).await?;
     let (etcd, endpoint) = etcd::start(&site, &tools).await?;
     site.values.extend([
         ("lab.storage.type".to_owned(), "etcd".to_owned()),
         ("lab.storage.endpoint".to_owned(), endpoint.clone()),
     ]);
-    let mut others = dex::start_all(&mut site, &tools).await?;
-    let api = ApiServer::prepare(&mut site, &tools, &endpoint)?;
-    let wanted = site.authentication(&site.plan.authentication)?;
-    others.push(etcd);
-    let plane = tokio::select! {
-        plane = api.start(&wanted) => plane.map_err(|unready| unready.why)?,
-        error = first_death(&others) => return Err(error),
+    let dexes = Dexes::start(&mut site, &tools).await?;
+    let mut servers = Vec::new();
+    for cluster in site.plan.clusters().map(str::to_owned).collect::<Vec<_>>() {
+        let api = ApiServer::prepare(&mut site, &tools, &endpoint, &cluster)?;
+        let wanted = site.plan.authentication_of(&cluster).cloned();
+        let wanted = site.authentication(&wanted.unwrap_or_default())?;
+        servers.push((cluster, api, wanted));
+    }
+    let started = async {
+        let planes = servers.iter().map(|(_, api, wanted)| async {
+            let started = api.start(wanted).await;
+            started.map_err(|unready| unready.why)
+        });
+        let imported = import(keycloaks.as_ref(), &site, &servers);
+        let (planes, open) = tokio::try_join!(try_join_all(planes), imported)?;
+        if let Some(keycloaks) = &keycloaks {
+            for ((plane, open), (_, api, wanted)) in planes.iter().zip(open).zip(&servers) {
+                api.finds(plane, wanted, open, keycloaks.issuers()).await?;
+            }
+        }
+        Ok::<_, LabError>(planes)
     };
-    let version = api.admin.version().await?;
+    let planes = tokio::select! {
+        planes = started => planes?,
+        error = etcd.died() => return Err(error),
+        error = dexes.died() => return Err(error),
+    };
+    let version = servers[0].1.admin.version().await?;
+    let clusters = servers.into_iter().zip(planes);
+    let clusters =
+        clusters.map(|((name, api, wanted), plane)| (name, Cluster::new(api, wanted, plane)));
     Ok(Box::new(Processes {
-        site,
         version,
-        api,
-        current: Mutex::new(configure::Current::new(wanted)),
-        serving: watch::channel(Some(plane.into())).0,
-        others,
+        clusters: clusters.collect(),
+        dexes,
+        etcd,
+        keycloaks,
+        site,
     }))
+}
+
+/// Imports every realm; answers with how much each API server had written to its log then.
+async fn import(
+    keycloaks: Option<&Keycloaks>,
+    site: &Site,
+    servers: &[(String, ApiServer, Authentication)],
+) -> Result<Vec<u64>, LabError> {
+    if let Some(keycloaks) = keycloaks {
+        keycloaks.import(site).await?;
+    }
+    Ok(servers.iter().map(|(_, api, _)| api.logged()).collect())
+}
+
+/// A component's name: it belongs to an API server, of which the lab may have several.
+fn component(name: &str, cluster: &str) -> String {
+    match cluster {
+        DEFAULT_CLUSTER => name.to_owned(),
+        other => format!("{name}-{other}"),
+    }
 }
 
 /// The programs that the lab needs, built when they are not.
@@ -136,42 +189,60 @@ fn taken_port(log: &str) -> Option<u16> {
 }
 
 impl Processes {
+    /// Where the provider lives, if it is a Keycloak.
+    fn keycloak(&self, provider: &str) -> Option<&Keycloaks> {
+        let keycloaks = self.keycloaks.as_ref();
+        keycloaks.filter(|keycloaks| keycloaks.has(provider))
+    }
+
     /// Ends when a component has ended that should live.
     async fn death(&self) -> LabError {
-        let mut serving = self.serving.subscribe();
-        loop {
-            let plane = serving.borrow_and_update().clone();
-            let plane = async {
-                match &plane {
-                    Some(plane) => plane.died().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                error = plane => return error,
-                error = first_death(&self.others) => return error,
-                changed = serving.changed() => if changed.is_err() {
-                    std::future::pending::<()>().await;
-                },
-            }
+        tokio::select! {
+            error = first(self.clusters.values().map(Cluster::died)) => error,
+            error = self.dexes.died() => error,
+            error = self.etcd.died() => error,
+            error = server_death(self.keycloaks.as_ref()) => error,
         }
     }
 }
 
-async fn first_death(children: &[Child]) -> LabError {
-    let mut deaths: Vec<_> = children
-        .iter()
-        .map(|child| Box::pin(child.died()))
-        .collect();
-    std::future::poll_fn(|context| {
-        for death in &mut deaths {
-            if let std::task::Poll::Ready(error) = death.as_mut().poll(context) {
-                return std::task::Poll::Ready(error);
+async fn server_death(keycloaks: Option<&Keycloaks>) -> LabError {
+    match keycloaks {
+        Some(keycloaks) => keycloaks.died().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The first death of several; never, of none.
+async fn first<F: Future<Output = LabError>>(deaths: impl Iterator<Item = F>) -> LabError {
+    let deaths: Vec<_> = deaths.map(Box::pin).collect();
+    if deaths.is_empty() {
+        return std::future::pending().await;
+    }
+    select_all(deaths).await.0
+}
+
+/// Ends when what should live has died; what is replaced on purpose, or absent, has not.
+async fn outlived<T>(
+    serving: &watch::Sender<Option<Arc<T>>>,
+    died: impl AsyncFn(&T) -> LabError,
+) -> LabError {
+    let mut serving = serving.subscribe();
+    loop {
+        let present = serving.borrow_and_update().clone();
+        let death = async {
+            match &present {
+                Some(present) => died(present).await,
+                None => std::future::pending().await,
             }
+        };
+        tokio::select! {
+            error = death => return error,
+            changed = serving.changed() => if changed.is_err() {
+                std::future::pending::<()>().await;
+            },
         }
-        std::task::Poll::Pending
-    })
-    .await
+    }
 }
 
 impl Running for Processes {
@@ -184,17 +255,69 @@ impl Running for Processes {
     }
 
     fn configure<'a>(&'a self, wanted: &'a Configure) -> Task<'a, Response> {
+        let name = wanted.cluster.as_deref().unwrap_or(DEFAULT_CLUSTER);
+        let Some(cluster) = self.clusters.get(name) else {
+            return Box::pin(std::future::ready(done(Err(no_cluster(name)))));
+        };
         Box::pin(async move {
-            self.change(wanted)
-                .await
-                .unwrap_or_else(|error| Response::Failed {
-                    message: error.to_string(),
-                })
+            let changed = cluster.change(&self.site, wanted).await;
+            changed.unwrap_or_else(|error| done(Err(error.to_string())))
         })
     }
 
-    fn audit_log(&self) -> Task<'_, Result<Vec<serde_json::Value>, LabError>> {
-        Box::pin(std::future::ready(self.api.audit_log()))
+    fn rotate_keys<'a>(&'a self, provider: &'a str) -> Task<'a, Response> {
+        if self.dexes.has(provider) {
+            return Box::pin(async { done(self.dexes.rotate_keys(provider).await) });
+        }
+        match self.keycloak(provider) {
+            Some(keycloaks) => Box::pin(async { done(keycloaks.rotate_keys(provider).await) }),
+            None => cannot(provider, NEW_KEY),
+        }
+    }
+
+    fn fault<'a>(&'a self, provider: &'a str, fault: Option<Fault>) -> Task<'a, Response> {
+        if self.dexes.has(provider) {
+            return Box::pin(async move { done(self.dexes.fault(provider, fault).await) });
+        }
+        match self.keycloak(provider) {
+            Some(keycloaks) => {
+                Box::pin(async move { done(keycloaks.fault(provider, fault).await) })
+            }
+            None => cannot(provider, FAULT),
+        }
+    }
+
+    fn configure_provider<'a>(&'a self, provider: &'a str, config: &'a Text) -> Task<'a, Response> {
+        if !self.dexes.has(provider) {
+            return cannot(provider, NEW_CONFIGURATION);
+        }
+        Box::pin(async move {
+            let configured = match self.site.render_for(provider, config) {
+                Ok(text) => self.dexes.configure(provider, config, text).await,
+                Err(error) => Err(error.to_string()),
+            };
+            configured.unwrap_or_else(|message| Response::Failed { message })
+        })
+    }
+
+    fn issuer_is_back<'a>(&'a self, issuer: &'a str) -> Task<'a, ()> {
+        Box::pin(async move {
+            let looks = self.clusters.values().map(|cluster| async move {
+                if cluster.trusts(issuer).await {
+                    cluster.api.found(issuer).await;
+                }
+            });
+            join_all(looks).await;
+        })
+    }
+
+    fn audit_log<'a>(
+        &'a self,
+        cluster: &'a str,
+    ) -> Task<'a, Result<Vec<serde_json::Value>, LabError>> {
+        let log = self.clusters.get(cluster);
+        let log = log.map_or_else(|| Ok(Vec::new()), |cluster| cluster.api.audit_log());
+        Box::pin(std::future::ready(log))
     }
 
     fn died(&self) -> Task<'_, LabError> {
@@ -203,12 +326,12 @@ impl Running for Processes {
 
     fn stop(self: Box<Self>) -> Task<'static, ()> {
         Box::pin(async move {
-            if let Some(plane) = self.serving.send_replace(None) {
-                plane.stop().await;
+            join_all(self.clusters.into_values().map(Cluster::stop)).await;
+            if let Some(keycloaks) = self.keycloaks {
+                keycloaks.stop().await;
             }
-            for child in self.others {
-                child.stop(GRACE).await;
-            }
+            self.dexes.stop().await;
+            self.etcd.stop(GRACE).await;
         })
     }
 }
