@@ -81,6 +81,12 @@ pub enum Command {
     /// Build the real components (needs Go) and say where they are.
     #[command(after_help = "Examples:\n  cargo xtask tools\n  cargo xtask tools --list")]
     Tools(ToolsArgs),
+    /// Say what this machine can run, and what to do about the rest; changes nothing.
+    #[command(
+        after_help = "Examples:\n  cargo xtask doctor\n  cargo xtask doctor --json\n\nExit codes: \
+                            0 the default backend can run; 2 it cannot."
+    )]
+    Doctor(DoctorArgs),
     /// Measure what takes how long, side by side in one run.
     #[command(after_help = "Example:\n  cargo xtask bench --process --write")]
     Bench(BenchArgs),
@@ -332,6 +338,17 @@ pub struct ToolsArgs {
     /// Build nothing, only show what there is.
     #[arg(long)]
     pub list: bool,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Print an OCI runtime for machines without CAP_SYS_RESOURCE, to be read before it is used.
+    #[arg(long, conflicts_with = "json")]
+    pub runtime: bool,
 }
 
 /// Flags of `bench`.

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod convert;
+pub mod doctor;
 pub mod e2e;
 pub mod explain;
 pub mod labs;

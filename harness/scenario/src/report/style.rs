@@ -22,19 +22,27 @@ impl Style {
         }
     }
 
-    pub(super) fn good(self, text: &str) -> String {
+    /// What is as it should be.
+    #[must_use]
+    pub fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
-    pub(super) fn bad(self, text: &str) -> String {
+    /// What is wrong.
+    #[must_use]
+    pub fn bad(self, text: &str) -> String {
         self.paint("31", text)
     }
 
-    pub(super) fn strange(self, text: &str) -> String {
+    /// What is neither right nor wrong.
+    #[must_use]
+    pub fn strange(self, text: &str) -> String {
         self.paint("33", text)
     }
 
-    pub(super) fn faint(self, text: &str) -> String {
+    /// What may be passed over.
+    #[must_use]
+    pub fn faint(self, text: &str) -> String {
         self.paint("2", text)
     }
 
