@@ -64,7 +64,10 @@ impl Chain {
             Outcome::Skipped => {}
         }
         if let Some(token) = bearer(headers) {
-            match self.token(cluster, token, cluster.tokens.audiences()).await {
+            match self
+                .token(cluster, &token, cluster.tokens.audiences())
+                .await
+            {
                 Outcome::Accepted(user, _) => return Ok(user),
                 Outcome::Rejected(reason) => reasons.push(reason),
                 Outcome::Skipped => {}
@@ -76,20 +79,28 @@ impl Chain {
         if !self.configuration.parsed.anonymous_for(path) {
             return Err(Unauthenticated::NoCredentials);
         }
-        Ok(UserInfo {
-            username: ANONYMOUS.to_owned(),
-            groups: vec![UNAUTHENTICATED.to_owned()],
-            ..UserInfo::default()
-        })
+        Ok(anonymous())
     }
 
-    /// Identifies the bearer of a token meant for one of `audiences`; never skipped.
-    pub(crate) async fn token(
+    /// Identifies the bearer of a token under review. It is read as if it stood in a header: what begins with a space
+    /// is no token there, and its bearer nobody in particular.
+    pub(crate) async fn review(
         &self,
         cluster: &Cluster,
         token: &str,
         audiences: &[String],
     ) -> Outcome {
+        match token_of(&format!("Bearer {token}")) {
+            Some(token) => self.token(cluster, &token, audiences).await,
+            None if self.configuration.parsed.anonymous_for("") => {
+                Outcome::Accepted(anonymous(), Vec::new())
+            }
+            None => Outcome::Skipped,
+        }
+    }
+
+    /// Identifies the bearer of a token meant for one of `audiences`; never skipped.
+    async fn token(&self, cluster: &Cluster, token: &str, audiences: &[String]) -> Outcome {
         let mut outcome = service_account::identify(cluster, token, audiences);
         if matches!(outcome, Outcome::Skipped) {
             outcome = self.issuers(cluster, token, audiences).await;
@@ -119,13 +130,27 @@ impl Chain {
     }
 }
 
-/// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1).
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim();
-    let mut parts = value.splitn(3, ' ');
+/// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1). Bytes that are no text make a token, too, and
+/// a bad one.
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?;
+    token_of(&String::from_utf8_lossy(value.as_bytes()))
+}
+
+/// The token of such a header's value: it ends at the next space, and behind two spaces there is none.
+fn token_of(value: &str) -> Option<String> {
+    let mut parts = value.trim().splitn(3, ' ');
     let scheme = parts.next()?;
     let token = parts.next()?;
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
+}
+
+fn anonymous() -> UserInfo {
+    UserInfo {
+        username: ANONYMOUS.to_owned(),
+        groups: vec![UNAUTHENTICATED.to_owned()],
+        ..UserInfo::default()
+    }
 }
 
 /// Adds `system:authenticated`, unless the user is anonymous or a group already says which it is.

@@ -148,8 +148,9 @@ impl TokenIssuer {
             return Ok(None);
         };
         let claims: Value = serde_json::from_slice(&token.payload).unwrap_or_default();
-        if claims["iss"].as_str() != Some(&self.issuer) {
-            return Ok(None);
+        match claims["iss"].as_str() {
+            Some(issuer) if issuer == self.issuer || issuer == LEGACY_ISSUER => {}
+            _ => return Ok(None),
         }
         if token
             .kid()
@@ -182,6 +183,9 @@ pub(crate) fn groups(namespace: &str) -> Vec<String> {
         format!("system:serviceaccounts:{namespace}"),
     ]
 }
+
+/// The issuer of tokens that once lay in secrets: known, and signed by nobody here.
+const LEGACY_ISSUER: &str = "kubernetes/serviceaccount";
 
 /// Identifies the bearer of a service-account token.
 pub(crate) fn identify(cluster: &Cluster, token: &str, audiences: &[String]) -> Outcome {

@@ -95,7 +95,7 @@ async fn token(call: &Call, object: &mut Value) -> Result<(), Status> {
     } else {
         &asked
     };
-    object["status"] = match cluster.chain().token(cluster, &token, audiences).await {
+    object["status"] = match cluster.chain().review(cluster, &token, audiences).await {
         Outcome::Accepted(user, audiences) => json!({
             "authenticated": true,
             "user": user_info(&user),

@@ -3,6 +3,7 @@
 //! Source: OpenID Connect Discovery 1.0, RFC 7517; what is fetched when, and every text, as kube-apiserver 1.36 with
 //! its OIDC library.
 
+mod header;
 mod issuer;
 mod jws;
 mod keys;

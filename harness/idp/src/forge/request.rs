@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use authlab_pki::Algorithm;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -66,7 +67,7 @@ impl Default for TokenAlgorithm {
 }
 
 /// A key of the forge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum KeyChoice {
     /// The one in the key set, which is there from its first use.
@@ -78,7 +79,7 @@ pub enum KeyChoice {
 }
 
 /// A change after signing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Tamper {
     /// A bit of the signature is flipped.
@@ -93,6 +94,18 @@ pub enum Tamper {
 pub struct UnknownTokenAlgorithm {
     /// The name.
     pub name: String,
+}
+
+impl JsonSchema for TokenAlgorithm {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "TokenAlgorithm".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let keys = Algorithm::ALL.map(Algorithm::name).into_iter();
+        let names: Vec<&str> = keys.chain(["HS256", "none"]).collect();
+        json_schema!({ "description": "How a token is signed.", "enum": names })
+    }
 }
 
 impl fmt::Display for TokenAlgorithm {

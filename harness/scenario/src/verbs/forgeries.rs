@@ -10,6 +10,7 @@ use authlab_lab::render::Values;
 use authlab_lab::source::SourceError;
 use authlab_lab::spec::ProviderKind;
 use reqwest::header::HeaderValue;
+use schemars::JsonSchema;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -26,14 +27,20 @@ use crate::seen::Seen;
 /// Has a forge make its corpus of forged tokens and shows each to the API server, as a bearer token where it fits in
 /// a header, and in a TokenReview. The expectations are a file below `fixtures/`: names of tokens with the words of
 /// their refusal, and of those that are accepted with the user name. Every token must be in it.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - forgeries: { idp: forge, claims: { sub: ada, aud: [kube] }, expect: forgeries/corpus.yaml }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Forgeries {
     /// The forge, by its name in the lab file.
+    #[schemars(with = "String")]
     idp: Spanned<String>,
     /// The claims of the honest token that all the others are made of.
     claims: BTreeMap<String, Value>,
     /// What must become of each token, a path below `fixtures/`.
+    #[schemars(with = "PathBuf")]
     expect: Spanned<PathBuf>,
 }
 
