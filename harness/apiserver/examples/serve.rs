@@ -9,7 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use authlab_apiserver::{ApiServer, Authentication, Options};
+use authlab_apiserver::{ApiServer, Authentication, Options, ServiceAccounts};
 use authlab_pki::{Authority, KeyPool};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -29,6 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             config,
             ..Authentication::default()
         },
+        service_accounts: ServiceAccounts::default(),
     })?;
     for (file, user, groups) in [
         ("kubeconfig", "admin", vec!["system:masters".to_owned()]),

@@ -3,13 +3,14 @@
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use authlab_apiserver::{ApiServer, Authentication, Options};
+//! use authlab_apiserver::{ApiServer, Authentication, Options, ServiceAccounts};
 //! use authlab_pki::{Authority, KeyPool};
 //! let server = ApiServer::start(Options {
 //!     listener: std::net::TcpListener::bind("127.0.0.1:0")?,
 //!     authority: Authority::generate("lab")?,
 //!     keys: KeyPool::ephemeral(),
 //!     authentication: Authentication::default(),
+//!     service_accounts: ServiceAccounts::default(),
 //! })?; // within a tokio runtime
 //! let url = server.url();
 //! # let _ = url;
@@ -26,6 +27,7 @@ mod cluster;
 mod decode;
 mod handlers;
 mod jsonpath;
+mod managed;
 mod metrics;
 mod negotiate;
 mod object;
@@ -40,4 +42,4 @@ mod store;
 mod strategic;
 mod table;
 
-pub use server::{ApiServer, Authentication, Options, StartError};
+pub use server::{ApiServer, Authentication, Options, ServiceAccounts, StartError};

@@ -17,10 +17,6 @@ use crate::cluster::Cluster;
 use crate::handlers;
 use crate::resources::controllers;
 
-/// Issuer and audience of service-account tokens, as kubeadm and kind set them.
-const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
-/// The key of service-account tokens in the pool.
-const KEY_SLOT: &str = "service-accounts";
 /// How long requests in flight may take when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -37,6 +33,27 @@ pub struct Options {
     pub keys: KeyPool,
     /// Which tokens of other issuers are accepted.
     pub authentication: Authentication,
+    /// Who issues its own.
+    pub service_accounts: ServiceAccounts,
+}
+
+/// How service-account tokens are issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceAccounts {
+    /// Their issuer and audience (`--service-account-issuer`); as kubeadm and kind set it, unless
+    /// told otherwise.
+    pub issuer: String,
+    /// The name of their key in the pool.
+    pub key: String,
+}
+
+impl Default for ServiceAccounts {
+    fn default() -> Self {
+        Self {
+            issuer: "https://kubernetes.default.svc.cluster.local".to_owned(),
+            key: "service-accounts".to_owned(),
+        }
+    }
 }
 
 /// How the server is told about other issuers: by a file, by flags, or not at all.
@@ -81,20 +98,21 @@ impl ApiServer {
             authority,
             keys,
             authentication,
+            service_accounts: ServiceAccounts { issuer, key },
         } = options;
         listener.set_nonblocking(true).map_err(StartError::Listen)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Listen)?;
         let address = listener.local_addr().map_err(StartError::Listen)?;
-        let key = keys.key(Algorithm::RS256, KEY_SLOT)?;
+        let key = keys.key(Algorithm::RS256, &key)?;
         let clients = ClientAuthority::new(authority.certificate_pem())?;
         let tls = certificate(&authority, address)?.server_config_unverified(&clients)?;
-        let configuration = Configuration::new(&authentication, ISSUER)?;
+        let configuration = Configuration::new(&authentication, &issuer)?;
         let chain = Chain {
             clients,
             configuration,
         };
         let ca_pem = authority.certificate_pem().to_owned();
-        let tokens = TokenIssuer::new(ISSUER, key);
+        let tokens = TokenIssuer::new(&issuer, key);
         let cluster = Arc::new(Cluster::new(address, ca_pem, tokens, chain));
         controllers::bootstrap(&cluster);
         note_configuration(&cluster, &authentication);
@@ -174,7 +192,7 @@ impl ApiServer {
     ) -> Result<(), String> {
         let configuration = chain
             .configuration
-            .successor(text, ISSUER)
+            .successor(text, self.cluster.tokens.issuer())
             .map_err(|error| error.to_string())?;
         configuration.ready(at_most).await?;
         let clients = chain.clients.clone();
@@ -192,7 +210,7 @@ impl ApiServer {
     /// # Errors
     /// See [`StartError`]; the server then goes on as it was.
     pub fn restart(&self, authentication: Authentication) -> Result<(), StartError> {
-        let configuration = Configuration::new(&authentication, ISSUER)?;
+        let configuration = Configuration::new(&authentication, self.cluster.tokens.issuer())?;
         let clients = self.cluster.chain().clients.clone();
         self.cluster.replace_chain(Chain {
             clients,

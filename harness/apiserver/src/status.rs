@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
+use crate::managed::Conflict;
 use crate::resources::Resource;
 
 /// What a handler answers instead of an object.
@@ -200,6 +201,32 @@ impl Status {
     /// An update or patch that names a resourceVersion other than the current one.
     pub(crate) fn stale(resource: &Resource, name: &str) -> Self {
         Self::conflict(&resource.group, &resource.plural, name, MODIFIED)
+    }
+
+    /// Applied fields that others manage (Kubernetes docs, "Server-Side Apply", "Conflicts").
+    pub(crate) fn owned(conflicts: &[Conflict]) -> Self {
+        let message = match conflicts {
+            [Conflict { manager, field }] => {
+                format!("Apply failed with 1 conflict: conflict with {manager}: {field}")
+            }
+            many => {
+                let mut managers: Vec<&str> = many.iter().map(|one| one.manager.as_str()).collect();
+                managers.sort_unstable();
+                managers.dedup();
+                let parts = managers.into_iter().map(|manager| {
+                    let fields = many.iter().filter(|one| one.manager == manager);
+                    let fields = fields.map(|one| format!("\n- {}", one.field));
+                    format!("conflicts with {manager}:{}", fields.collect::<String>())
+                });
+                let parts = parts.collect::<Vec<_>>().join("\n");
+                format!("Apply failed with {} conflicts: {parts}", many.len())
+            }
+        };
+        let status = Self::new(StatusCode::CONFLICT, "Conflict", message).about("", "", "");
+        conflicts.iter().fold(status, |status, conflict| {
+            let message = format!("conflict with {}", conflict.manager);
+            status.because("FieldManagerConflict", message, &conflict.field)
+        })
     }
 
     /// `why` is the part after `is forbidden: `; everything empty means a non-resource request.

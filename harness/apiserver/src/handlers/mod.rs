@@ -23,6 +23,7 @@ mod body;
 mod delete;
 mod discovery;
 mod health;
+mod kubelet;
 mod openapi;
 mod options;
 mod patch;
@@ -229,6 +230,9 @@ async fn resource(call: &Call, target: &ResourceInfo) -> Result<Response, Status
         }
         if target.subresource == "token" {
             return reviews::create(call, resource, resources::Review::TokenRequest).await;
+        }
+        if matches!(target.subresource.as_str(), "log" | "exec") {
+            return kubelet::serve(call, resource, target);
         }
         if target.subresource == "scale" {
             return scale::serve(call, resource, objects, target);

@@ -7,10 +7,11 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::body::{self, Kind};
-use super::options::{self, WriteOptions};
+use super::options::{self, FieldValidation, WriteOptions};
 use super::write::Place;
 use crate::call::Call;
 use crate::negotiate;
+use crate::object::Object as _;
 use crate::request::ResourceInfo;
 use crate::resources::{Objects, Resource};
 use crate::status::Status;
@@ -28,6 +29,10 @@ pub(super) fn patch(
         let error = FieldError::required("fieldManager", "is required for apply patch");
         options::refuse("PatchOptions", &[error])?;
     }
+    if language != Language::Apply && call.query.get("force").is_some_and(|one| !one.is_empty()) {
+        let why = "may not be specified for non-apply patch";
+        options::refuse("PatchOptions", &[FieldError::forbidden("force", why)])?;
+    }
     let patch = language.parse(call)?;
     let place = Place {
         call,
@@ -35,25 +40,88 @@ pub(super) fn patch(
         objects,
         target,
         dry_run: options.dry_run,
+        applied: language == Language::Apply,
     };
+    if language == Language::Apply {
+        return apply(&place, options, &patch);
+    }
     let kind = Kind::of(resource, &objects.decode);
-    let (code, made) = call.cluster.write(|transaction| {
-        let Some(current) = place.current(transaction) else {
-            if language != Language::Apply {
-                return Err(Status::not_found(resource, &target.name));
-            }
-            let object = typed(call, &kind, options, patch)?;
-            place.check_name(&object)?;
-            return Ok((StatusCode::CREATED, place.add(transaction, object)?));
-        };
+    let made = call.cluster.write(|transaction| {
+        let current = place
+            .current(transaction)
+            .ok_or_else(|| Status::not_found(resource, &target.name))?;
         let mut patched = (*current).clone();
         language.change(&resource.kind, &mut patched, &patch)?;
         let patched = typed(call, &kind, options, patched)?;
         place.check_name(&patched)?;
-        let changed = place.change(transaction, &current, patched)?;
-        Ok((StatusCode::OK, changed))
+        place.change(transaction, &current, patched)
+    })?;
+    Ok(negotiate::object(call, StatusCode::OK, resource, &made))
+}
+
+/// Server-side apply: creates what is not there, and leaves to others what is theirs.
+fn apply(place: &Place<'_>, options: WriteOptions, config: &Value) -> Result<Response, Status> {
+    let (call, resource) = (place.call, place.resource);
+    if !config["metadata"]["managedFields"].is_null() {
+        return Err(Status::bad_request("metadata.managedFields must be nil"));
+    }
+    let kind = Kind::of(resource, &place.objects.decode);
+    let text = |field: &str| config[field].as_str().unwrap_or_default();
+    let (version, name) = (text("apiVersion"), text("kind"));
+    if (version, name) != (resource.api_version().as_str(), resource.kind.as_str()) {
+        let (group, version) = version.split_once('/').unwrap_or(("", version));
+        return Err(Status::bad_request(format!(
+            "invalid object type: {group}/{version}, Kind={name}"
+        )));
+    }
+    let force = call.query.flag("force");
+    let (code, made) = call.cluster.write(|transaction| {
+        let current = place.current(transaction);
+        let live = current.as_deref().cloned().unwrap_or_else(|| json!({}));
+        declared(resource, &kind, config)?;
+        let uid = config.uid();
+        if current.is_none() && !uid.is_empty() {
+            let why = format!(
+                "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            );
+            let (group, plural) = (&resource.group, &resource.plural);
+            return Err(Status::conflict(group, plural, &place.target.name, &why));
+        }
+        let next = place.writer().apply(&live, config, force);
+        let next = next.map_err(|conflicts| Status::owned(&conflicts))?;
+        let quiet = WriteOptions {
+            validation: FieldValidation::Ignore,
+            ..options
+        };
+        let next = typed(call, &kind, quiet, next)?;
+        place.check_name(&next)?;
+        match current {
+            None => Ok((StatusCode::CREATED, place.add(transaction, next)?)),
+            Some(current) => Ok((StatusCode::OK, place.change(transaction, &current, next)?)),
+        }
     })?;
     Ok(negotiate::object(call, code, resource, &made))
+}
+
+/// Nothing may be applied that the kind does not know, however lenient the request.
+fn declared(resource: &Resource, kind: &Kind<'_>, config: &Value) -> Result<(), Status> {
+    let refuse = |why: String| {
+        let (namespace, name) = (config.namespace(), config.name());
+        let (group, version, kind) = (&resource.group, &resource.version, &resource.kind);
+        Status::unexplained(format!(
+            "failed to create typed patch object ({namespace}/{name}; {}, Kind={kind}): {why}",
+            format_args!("{group}/{version}")
+        ))
+    };
+    let known = (kind.decode)(config.clone()).map_err(|error| refuse(error.to_string()))?;
+    let findings = body::shape(config).findings(&known);
+    let unknown = findings
+        .iter()
+        .find_map(|one| one.strip_prefix("unknown field "));
+    unknown.map_or(Ok(()), |field| {
+        let field = field.trim_matches('"');
+        Err(refuse(format!(".{field}: field not declared in schema")))
+    })
 }
 
 /// A patch of something that is not stored as such: by merging or step by step.
@@ -131,8 +199,7 @@ impl Language {
         })
     }
 
-    /// Patches the object. Server-side apply is without ownership here: what is applied is
-    /// merged in as by a strategic merge, and nothing is taken away.
+    /// Patches the object; applying is not done here.
     fn change(self, kind: &str, object: &mut Value, patch: &Value) -> Result<(), Status> {
         match self {
             Self::Json => {
@@ -143,7 +210,8 @@ impl Language {
                 json_patch::patch(object, &patch).map_err(|_| Status::unprocessable())?;
             }
             Self::Merge => json_patch::merge(object, patch),
-            Self::Strategic | Self::Apply => {
+            Self::Apply => {}
+            Self::Strategic => {
                 strategic::merge(kind, object, patch).map_err(|why| {
                     let error = FieldError::invalid("patch", &patch.to_string(), why);
                     Status::invalid("", "", "", &[error])

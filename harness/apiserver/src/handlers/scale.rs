@@ -67,6 +67,7 @@ pub(super) fn serve(
         objects,
         target: &whole,
         dry_run: options.dry_run,
+        applied: false,
     };
     let made = call.cluster.write(|transaction| {
         let current = place

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use authlab_rbac::validation::FieldError;
 use axum::response::Response;
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde_json::{Value, json};
 
 use super::body::{self, Kind};
 use super::options::WriteOptions;
 use super::read;
 use crate::call::Call;
+use crate::managed;
 use crate::negotiate;
 use crate::object::{Object, now, random_suffix};
 use crate::request::ResourceInfo;
@@ -25,6 +26,8 @@ pub(super) struct Place<'a> {
     pub(super) objects: &'a Objects,
     pub(super) target: &'a ResourceInfo,
     pub(super) dry_run: bool,
+    /// The object already says who manages what of it, having been applied.
+    pub(super) applied: bool,
 }
 
 pub(super) fn create(
@@ -42,6 +45,7 @@ pub(super) fn create(
         objects,
         target,
         dry_run: options.dry_run,
+        applied: false,
     };
     let made = call
         .cluster
@@ -69,6 +73,7 @@ pub(super) fn update(
         objects,
         target,
         dry_run: options.dry_run,
+        applied: false,
     };
     place.check_name(&object)?;
     let (code, made) = call
@@ -125,7 +130,6 @@ impl Place<'_> {
         for field in [
             "deletionTimestamp",
             "deletionGracePeriodSeconds",
-            "managedFields",
             "selfLink",
         ] {
             metadata.remove(field);
@@ -136,6 +140,8 @@ impl Place<'_> {
             namespaces::admit(transaction, self.resource, &object)?;
         }
         rules.prepare(&mut object, None, "");
+        self.note_manager(None, &mut object);
+        rules.complete(transaction, &mut object)?;
         rules.admit(self.call, &object, None)?;
         self.validate(&object, None)?;
         let (namespace, name) = (object.namespace().to_owned(), object.name().to_owned());
@@ -216,7 +222,6 @@ impl Place<'_> {
                 metadata.insert(field.to_owned(), value)
             };
         }
-        object.metadata_mut().remove("managedFields");
         if subresource.is_empty()
             && self
                 .objects
@@ -230,16 +235,45 @@ impl Place<'_> {
             }
         }
         rules.prepare(&mut object, Some(current), subresource);
+        self.note_manager(Some(current), &mut object);
         rules.admit(self.call, &object, Some(current))?;
         self.validate(&object, Some(current))?;
         if self.dry_run {
             return Ok(Arc::new(object));
+        }
+        if managed::same(current, &object) {
+            return Ok(Arc::clone(current));
         }
         if object.terminating() && rules.finished(&object) {
             transaction.remove(self.resource, object.namespace(), object.name());
             return Ok(Arc::new(object));
         }
         Ok(transaction.put(self.resource, object))
+    }
+
+    /// The name under which a write is remembered: the one asked for, or the client's own.
+    pub(super) fn manager(&self) -> &str {
+        let asked = self.call.query.get("fieldManager").unwrap_or_default();
+        let agent = self.call.header(header::USER_AGENT).split('/').next();
+        if asked.is_empty() {
+            agent.unwrap_or_default()
+        } else {
+            asked
+        }
+    }
+
+    pub(super) fn writer(&self) -> managed::Writer<'_> {
+        managed::Writer {
+            manager: self.manager(),
+            resource: self.resource,
+            subresource: &self.target.subresource,
+        }
+    }
+
+    fn note_manager(&self, current: Option<&Value>, object: &mut Value) {
+        if !self.applied {
+            self.writer().update(current, object);
+        }
     }
 
     fn enter_namespace(&self, object: &mut Value) -> Result<(), Status> {

@@ -111,6 +111,12 @@ fn kind(definition: &Value, version: &Value) -> Resource {
     }
 }
 
+impl Custom {
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+}
+
 /// The deprecation of a version, in its own words or the usual ones.
 fn warning(definition: &Value, version: &Value) -> Option<String> {
     if version["deprecated"] != true {

@@ -11,6 +11,7 @@ use crate::call::Call;
 use crate::decode::{self, DecodeError};
 use crate::object::{Object as _, now};
 use crate::status::{Status, qualified};
+use crate::store::Transaction;
 use crate::table::{self, Column};
 
 pub(crate) mod config_maps;
@@ -19,6 +20,7 @@ pub(crate) mod custom;
 pub(crate) mod definitions;
 pub(crate) mod kinds;
 pub(crate) mod namespaces;
+mod pods;
 pub(crate) mod rbac;
 pub(crate) mod records;
 mod registry;
@@ -102,6 +104,11 @@ pub(crate) trait Rules: Send + Sync {
         None
     }
 
+    /// Fields that the server fills in without anybody managing them, as paths with dots.
+    fn assigned(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// An update must name the revision that it replaces.
     fn needs_revision(&self) -> bool {
         false
@@ -115,6 +122,11 @@ pub(crate) trait Rules: Send + Sync {
     /// Fills defaults and clears what a client may not set. `old` is absent on create;
     /// `subresource` is `""`, `status` or `finalize`.
     fn prepare(&self, _object: &mut Value, _old: Option<&Value>, _subresource: &str) {}
+
+    /// Fills in what depends on other objects, when an object is created.
+    fn complete(&self, _transaction: &Transaction<'_>, _object: &mut Value) -> Result<(), Status> {
+        Ok(())
+    }
 
     /// Complaints about a prepared object.
     fn validate(&self, _object: &Value, _old: Option<&Value>) -> Vec<FieldError> {
@@ -247,6 +259,22 @@ impl Resource {
         let mut view = (**object).clone();
         view["apiVersion"] = json!(self.api_version());
         Arc::new((objects.decode)(view.clone()).unwrap_or(view))
+    }
+
+    /// Whether status is changed apart from the rest.
+    pub(crate) fn has_status(&self) -> bool {
+        match &self.served {
+            Served::Objects(objects) => objects.subresources.iter().any(|one| one.name == "status"),
+            Served::Review(_) => false,
+        }
+    }
+
+    /// See [`Rules::assigned`].
+    pub(crate) fn assigned(&self) -> &'static [&'static str] {
+        match &self.served {
+            Served::Objects(objects) => objects.rules.assigned(),
+            Served::Review(_) => &[],
+        }
     }
 
     /// The custom kind's definition, if it is one.

@@ -58,6 +58,10 @@ impl Rules for Namespaces {
         validation::dns_label(name)
     }
 
+    fn assigned(&self) -> &'static [&'static str] {
+        &["spec"]
+    }
+
     fn admit_delete(&self, object: &Value) -> Result<(), Status> {
         if ["default", "kube-system", "kube-public"].contains(&object.name()) {
             let why = "this namespace may not be deleted";

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Service;
 use serde_json::{Value, json};
 
 use super::{Rules, new_object, of, validation};
-use crate::object::{Object, entry};
+use crate::object::entry;
 use crate::store::Transaction;
 use crate::table::{AGE, Column, NAME, age};
 
@@ -83,117 +83,14 @@ impl Rules for Secrets {
     }
 }
 
-pub(super) struct Pods;
-
-fn text(value: &Value) -> Value {
+/// A text, or that there is none.
+pub(super) fn text(value: &Value) -> Value {
     json!(
         value
             .as_str()
             .filter(|text| !text.is_empty())
             .unwrap_or("<none>")
     )
-}
-
-fn containers(object: &Value) -> usize {
-    object["spec"]["containers"].as_array().map_or(0, Vec::len)
-}
-
-fn statuses(object: &Value) -> impl Iterator<Item = &Value> {
-    object["status"]["containerStatuses"]
-        .as_array()
-        .into_iter()
-        .flatten()
-}
-
-const POD_COLUMNS: &[Column] = &[
-    NAME,
-    Column::text("Ready", |object| {
-        let ready = statuses(object).filter(|one| one["ready"] == true).count();
-        json!(format!("{ready}/{}", containers(object)))
-    }),
-    Column::text("Status", |object| {
-        if object.terminating() {
-            return json!("Terminating");
-        }
-        match object["status"]["reason"].as_str() {
-            Some(reason) if !reason.is_empty() => json!(reason),
-            _ => object["status"]["phase"].clone(),
-        }
-    }),
-    Column::text("Restarts", |object| {
-        let restarts: i64 = statuses(object)
-            .filter_map(|one| one["restartCount"].as_i64())
-            .sum();
-        json!(restarts.to_string())
-    }),
-    AGE,
-    Column::text("IP", |object| text(&object["status"]["podIP"])).wide(),
-    Column::text("Node", |object| text(&object["spec"]["nodeName"])).wide(),
-    Column::text("Nominated Node", |object| {
-        text(&object["status"]["nominatedNodeName"])
-    })
-    .wide(),
-    Column::text("Readiness Gates", |_| json!("<none>")).wide(),
-];
-
-impl Rules for Pods {
-    fn columns(&self) -> &[Column] {
-        POD_COLUMNS
-    }
-
-    fn selectable(&self) -> Vec<&str> {
-        vec![
-            "spec.nodeName",
-            "spec.restartPolicy",
-            "spec.schedulerName",
-            "spec.serviceAccountName",
-            "status.phase",
-            "status.podIP",
-        ]
-    }
-
-    /// The defaults that readers of a pod look at; a kubelet's are left out.
-    fn prepare(&self, object: &mut Value, old: Option<&Value>, _subresource: &str) {
-        if old.is_some() {
-            return;
-        }
-        let spec = entry(object, "spec");
-        let account = spec
-            .get("serviceAccountName")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let account = if account.is_empty() {
-            "default"
-        } else {
-            account
-        }
-        .to_owned();
-        spec.insert("serviceAccountName".to_owned(), json!(account));
-        spec.insert("serviceAccount".to_owned(), json!(account));
-        let defaults = [
-            ("restartPolicy", json!("Always")),
-            ("dnsPolicy", json!("ClusterFirst")),
-            ("schedulerName", json!("default-scheduler")),
-            ("terminationGracePeriodSeconds", json!(30)),
-            ("enableServiceLinks", json!(true)),
-            ("securityContext", json!({})),
-        ];
-        for (field, value) in defaults {
-            spec.entry(field).or_insert(value);
-        }
-        object["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"});
-    }
-
-    fn validate(&self, object: &Value, _old: Option<&Value>) -> Vec<FieldError> {
-        if containers(object) == 0 {
-            return vec![FieldError::required("spec.containers", "")];
-        }
-        Vec::new()
-    }
-
-    fn returns_deleted(&self) -> bool {
-        true
-    }
 }
 
 pub(super) struct Events;
@@ -271,11 +168,20 @@ const SERVICE_COLUMNS: &[Column] = &[
 ];
 
 impl Rules for Services {
+    fn assigned(&self) -> &'static [&'static str] {
+        &[
+            "spec.clusterIP",
+            "spec.clusterIPs",
+            "spec.ipFamilies",
+            "spec.ipFamilyPolicy",
+        ]
+    }
+
     fn columns(&self) -> &[Column] {
         SERVICE_COLUMNS
     }
 
-    fn prepare(&self, object: &mut Value, _old: Option<&Value>, _subresource: &str) {
+    fn prepare(&self, object: &mut Value, old: Option<&Value>, _subresource: &str) {
         let spec = entry(object, "spec");
         for (field, value) in [("type", "ClusterIP"), ("sessionAffinity", "None")] {
             spec.entry(field).or_insert_with(|| json!(value));
@@ -295,10 +201,44 @@ impl Rules for Services {
         entry(object, "status")
             .entry("loadBalancer")
             .or_insert_with(|| json!({}));
+        addresses(object, old);
     }
 
     fn returns_deleted(&self) -> bool {
         true
+    }
+}
+
+/// Gives a service an address in the cluster, which it keeps, unless it wants none.
+fn addresses(object: &mut Value, old: Option<&Value>) {
+    let headless = object["spec"]["clusterIP"] == "None";
+    if object["spec"]["type"] == "ExternalName" {
+        return;
+    }
+    let spec = entry(object, "spec");
+    for field in ["clusterIP", "clusterIPs"] {
+        if let Some(kept) = old
+            .map(|old| &old["spec"][field])
+            .filter(|kept| !kept.is_null())
+        {
+            spec.entry(field).or_insert_with(|| kept.clone());
+        }
+    }
+    let [a, b, ..] = uuid::Uuid::new_v4().into_bytes();
+    let address = spec
+        .entry("clusterIP")
+        .or_insert_with(|| json!(format!("10.96.{a}.{}", b.max(1))))
+        .clone();
+    let defaults = [
+        ("clusterIPs", json!([address])),
+        ("ipFamilies", json!(["IPv4"])),
+        ("ipFamilyPolicy", json!("SingleStack")),
+        ("internalTrafficPolicy", json!("Cluster")),
+    ];
+    for (field, value) in defaults {
+        if !(headless && field == "internalTrafficPolicy") {
+            spec.entry(field).or_insert(value);
+        }
     }
 }
 

@@ -15,8 +15,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use super::config_maps::ConfigMaps;
 use super::definitions::Definitions;
 use super::namespaces::Namespaces;
+use super::pods::Pods;
 use super::rbac::{ClusterRoleBindings, ClusterRoles, RoleBindings, Roles};
-use super::records::{Events, Nodes, Pods, Records, Secrets, Services};
+use super::records::{Events, Nodes, Records, Secrets, Services};
 use super::service_accounts::ServiceAccounts;
 use super::{Resource, Review, Subresource};
 
@@ -24,6 +25,16 @@ const STATUS: Subresource = Subresource {
     name: "status",
     body: None,
     verbs: &["get", "patch", "update"],
+};
+const LOG: Subresource = Subresource {
+    name: "log",
+    body: None,
+    verbs: &["get"],
+};
+const EXEC: Subresource = Subresource {
+    name: "exec",
+    body: Some(("", "v1", "PodExecOptions")),
+    verbs: &["create", "get"],
 };
 const FINALIZE: Subresource = Subresource {
     name: "finalize",
@@ -46,7 +57,7 @@ pub(super) fn resources() -> Vec<Resource> {
         Resource::objects::<Pod>(Pods)
             .short(&["po"])
             .category(&["all"])
-            .with(&[STATUS]),
+            .with(&[EXEC, LOG, STATUS]),
         Resource::objects::<Secret>(Secrets),
         Resource::objects::<Service>(Services)
             .short(&["svc"])

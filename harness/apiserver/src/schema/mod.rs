@@ -59,6 +59,8 @@ pub(crate) struct Schema {
     list_type: String,
     #[serde(rename = "x-kubernetes-list-map-keys")]
     list_map_keys: Vec<String>,
+    #[serde(rename = "x-kubernetes-map-type")]
+    map_type: String,
 }
 
 /// What keys beside the named ones hold.
@@ -105,14 +107,41 @@ impl Schema {
         Self::deserialize(value).map_err(|error| error.to_string())
     }
 
+    /// Whether a map is changed as a whole (`x-kubernetes-map-type: atomic`).
+    pub(crate) fn atomic_map(&self) -> bool {
+        self.map_type == "atomic"
+    }
+
+    /// `atomic`, `set` or `map`; and the keys of the last.
+    pub(crate) fn list(&self) -> (&str, &[String]) {
+        (&self.list_type, &self.list_map_keys)
+    }
+
+    /// What stands below a named field.
+    pub(crate) fn property(&self, name: &str) -> Option<&Self> {
+        self.properties.get(name)
+    }
+
+    /// What stands below all other fields.
+    pub(crate) fn other(&self) -> Option<&Self> {
+        match &self.additional_properties {
+            Additional::Like(schema) => Some(schema),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn default_value(&self) -> Option<&Value> {
+        self.default.as_ref()
+    }
+
+    /// What a list holds.
+    pub(crate) fn item(&self) -> Option<&Self> {
+        self.items.as_deref()
+    }
+
     /// What stands below a field, if the schema says it.
     fn field(&self, name: &str) -> Option<&Self> {
-        self.properties
-            .get(name)
-            .or(match &self.additional_properties {
-                Additional::Like(schema) => Some(schema),
-                _ => None,
-            })
+        self.property(name).or(self.other())
     }
 
     /// Takes away what no schema names and puts in the defaults, for a whole object.

@@ -255,10 +255,8 @@ async fn what_is_wrong_with_a_definition_is_said_at_its_place() {
     refuse(&|bad| property(bad, json!({"type": "array"})));
     refuse(&|bad| property(bad, json!({"type": "string", "default": 1})));
     refuse(&|bad| {
-        property(
-            bad,
-            json!({"type": "string", "oneOf": [{"type": "string"}]}),
-        )
+        let inner = json!([{"type": "string"}]);
+        property(bad, json!({"type": "string", "oneOf": inner}));
     });
     refuse(&|bad| {
         let rules = json!([{"rule": "self != 'x'"}]);

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use authlab_apiserver::{ApiServer, Authentication, Options};
+use authlab_apiserver::{ApiServer, Authentication, Options, ServiceAccounts};
 use authlab_pki::{Authority, KeyPool};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -33,6 +33,7 @@ impl Lab {
             authority: authority.clone(),
             keys: keys(),
             authentication,
+            service_accounts: ServiceAccounts::default(),
         })
         .unwrap();
         Self { server, authority }

@@ -1,0 +1,233 @@
+//! Pods as records: what the API and its admission make of them, without anything running.
+//!
+//! Defaults as a kube-apiserver 1.36 fills them in.
+
+use authlab_rbac::validation::FieldError;
+use serde_json::{Value, json};
+
+use super::Rules;
+use super::records::text;
+use super::service_accounts::{DEFAULT, accounts};
+use crate::object::{Object, entry, random_suffix};
+use crate::status::Status;
+use crate::store::Transaction;
+use crate::table::{AGE, Column, NAME};
+
+/// Where containers find the token of their service account.
+const MOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+pub(super) struct Pods;
+
+fn containers(object: &Value) -> usize {
+    object["spec"]["containers"].as_array().map_or(0, Vec::len)
+}
+
+fn statuses(object: &Value) -> impl Iterator<Item = &Value> {
+    object["status"]["containerStatuses"]
+        .as_array()
+        .into_iter()
+        .flatten()
+}
+
+const POD_COLUMNS: &[Column] = &[
+    NAME,
+    Column::text("Ready", |object| {
+        let ready = statuses(object).filter(|one| one["ready"] == true).count();
+        json!(format!("{ready}/{}", containers(object)))
+    }),
+    Column::text("Status", |object| {
+        if object.terminating() {
+            return json!("Terminating");
+        }
+        match object["status"]["reason"].as_str() {
+            Some(reason) if !reason.is_empty() => json!(reason),
+            _ => object["status"]["phase"].clone(),
+        }
+    }),
+    Column::text("Restarts", |object| {
+        let restarts: i64 = statuses(object)
+            .filter_map(|one| one["restartCount"].as_i64())
+            .sum();
+        json!(restarts.to_string())
+    }),
+    AGE,
+    Column::text("IP", |object| text(&object["status"]["podIP"])).wide(),
+    Column::text("Node", |object| text(&object["spec"]["nodeName"])).wide(),
+    Column::text("Nominated Node", |object| {
+        text(&object["status"]["nominatedNodeName"])
+    })
+    .wide(),
+    Column::text("Readiness Gates", |_| json!("<none>")).wide(),
+];
+
+impl Rules for Pods {
+    fn assigned(&self) -> &'static [&'static str] {
+        &["spec.priority", "spec.preemptionPolicy", "spec.tolerations"]
+    }
+
+    fn columns(&self) -> &[Column] {
+        POD_COLUMNS
+    }
+
+    fn selectable(&self) -> Vec<&str> {
+        vec![
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "status.phase",
+            "status.podIP",
+        ]
+    }
+
+    /// The defaults of the API and of its admission; a kubelet's are left out.
+    fn prepare(&self, object: &mut Value, old: Option<&Value>, subresource: &str) {
+        if let Some(old) = old {
+            if subresource.is_empty() && object["spec"] != old["spec"] {
+                let generation = old["metadata"]["generation"].as_i64().unwrap_or_default();
+                object["metadata"]["generation"] = json!(generation + 1);
+            }
+            return;
+        }
+        let spec = entry(object, "spec");
+        // The older name of the field is kept beside the newer one.
+        let named = ["serviceAccountName", "serviceAccount"].into_iter();
+        let mut named = named.filter_map(|field| spec.get(field)?.as_str().map(str::to_owned));
+        if let Some(account) = named.find(|name| !name.is_empty()) {
+            spec.insert("serviceAccountName".to_owned(), json!(account));
+            spec.insert("serviceAccount".to_owned(), json!(account));
+        }
+        let defaults = [
+            ("restartPolicy", json!("Always")),
+            ("dnsPolicy", json!("ClusterFirst")),
+            ("schedulerName", json!("default-scheduler")),
+            ("terminationGracePeriodSeconds", json!(30)),
+            ("enableServiceLinks", json!(true)),
+            ("securityContext", json!({})),
+            ("preemptionPolicy", json!("PreemptLowerPriority")),
+            ("priority", json!(0)),
+        ];
+        for (field, value) in defaults {
+            spec.entry(field).or_insert(value);
+        }
+        let tolerations = spec.entry("tolerations").or_insert_with(|| json!([]));
+        if let Some(tolerations) = tolerations.as_array_mut() {
+            for key in ["not-ready", "unreachable"] {
+                tolerations.push(json!({
+                    "key": format!("node.kubernetes.io/{key}"),
+                    "operator": "Exists",
+                    "effect": "NoExecute",
+                    "tolerationSeconds": 300,
+                }));
+            }
+        }
+        for field in ["initContainers", "containers"] {
+            let all = spec.get_mut(field).and_then(Value::as_array_mut);
+            all.into_iter().flatten().for_each(container);
+        }
+        let asks = |one: &Value| {
+            !one["resources"]["requests"].is_null() || !one["resources"]["limits"].is_null()
+        };
+        let some = spec["containers"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(asks));
+        let class = if some { "Burstable" } else { "BestEffort" };
+        object["status"] = json!({"phase": "Pending", "qosClass": class});
+        object["metadata"]["generation"] = json!(1);
+    }
+
+    fn validate(&self, object: &Value, _old: Option<&Value>) -> Vec<FieldError> {
+        if containers(object) == 0 {
+            return vec![FieldError::required("spec.containers", "")];
+        }
+        Vec::new()
+    }
+
+    /// The account must be there, and its token is mounted unless somebody is against it
+    /// (admission plugin ServiceAccount).
+    fn complete(&self, transaction: &Transaction<'_>, object: &mut Value) -> Result<(), Status> {
+        let namespace = object.namespace().to_owned();
+        let spec = entry(object, "spec");
+        let account = spec
+            .entry("serviceAccountName")
+            .or_insert_with(|| json!(DEFAULT))
+            .clone();
+        spec.insert("serviceAccount".to_owned(), account.clone());
+        let name = account.as_str().unwrap_or_default();
+        let Some(account) = transaction.get(accounts(), &namespace, name) else {
+            let why = format!(
+                "error looking up service account {namespace}/{name}: serviceaccount {name:?} not found"
+            );
+            return Err(Status::forbidden("", "pods", object.name(), &why));
+        };
+        let wanted = match &object["spec"]["automountServiceAccountToken"] {
+            Value::Bool(wanted) => *wanted,
+            _ => account["automountServiceAccountToken"] != false,
+        };
+        let mounted = |one: &Value| one["mountPath"] == MOUNT;
+        let mut used = false;
+        let volume = format!("kube-api-access-{}", random_suffix());
+        for field in ["initContainers", "containers"] {
+            let all = object["spec"].get_mut(field).and_then(Value::as_array_mut);
+            for container in all.into_iter().flatten().filter(|_| wanted) {
+                let mounts = container["volumeMounts"].as_array();
+                let mut mounts = mounts.cloned().unwrap_or_default();
+                if !mounts.iter().any(mounted) {
+                    mounts.push(json!({"name": volume, "mountPath": MOUNT, "readOnly": true}));
+                    container["volumeMounts"] = json!(mounts);
+                    used = true;
+                }
+            }
+        }
+        if used {
+            let mut volumes = object["spec"]["volumes"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            volumes.push(projected(&volume));
+            object["spec"]["volumes"] = json!(volumes);
+        }
+        Ok(())
+    }
+
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+}
+
+fn container(container: &mut Value) {
+    let image = container["image"].as_str().unwrap_or_default();
+    let tag = image.rsplit('/').next().unwrap_or_default().split_once(':');
+    let latest = !image.contains('@') && tag.is_none_or(|(_, tag)| tag == "latest");
+    let policy = if latest { "Always" } else { "IfNotPresent" };
+    let defaults = [
+        ("imagePullPolicy", json!(policy)),
+        ("resources", json!({})),
+        ("terminationMessagePath", json!("/dev/termination-log")),
+        ("terminationMessagePolicy", json!("File")),
+    ];
+    for (field, value) in defaults {
+        if container[field].is_null() {
+            container[field] = value;
+        }
+    }
+    let ports = container["ports"].as_array_mut().into_iter().flatten();
+    for port in ports.filter_map(Value::as_object_mut) {
+        port.entry("protocol").or_insert_with(|| json!("TCP"));
+    }
+}
+
+/// The volume of a bound token, the authority and the namespace.
+fn projected(name: &str) -> Value {
+    json!({"name": name, "projected": {"defaultMode": 420, "sources": [
+        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+        {"configMap": {
+            "name": super::config_maps::ROOT_CA,
+            "items": [{"key": "ca.crt", "path": "ca.crt"}],
+        }},
+        {"downwardAPI": {"items": [{
+            "path": "namespace",
+            "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"},
+        }]}},
+    ]}})
+}
