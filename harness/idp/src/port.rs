@@ -29,7 +29,7 @@ pub fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
 
 /// The port of a server of this process: it listens, or it keeps others from doing so.
 #[derive(Debug)]
-pub(crate) struct Port {
+pub struct Port {
     address: SocketAddr,
     held: Held,
 }
@@ -43,7 +43,11 @@ enum Held {
 }
 
 impl Port {
-    pub(crate) fn new(listener: TcpListener) -> io::Result<Self> {
+    /// Of a listener that is bound.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn new(listener: TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self {
             address: listener.local_addr()?,
@@ -56,7 +60,7 @@ impl Port {
     ///
     /// # Errors
     /// When the port was lost to somebody else.
-    pub(crate) fn listener(&mut self) -> io::Result<tokio::net::TcpListener> {
+    pub fn listener(&mut self) -> io::Result<tokio::net::TcpListener> {
         let listener = match std::mem::replace(&mut self.held, Held::Lost) {
             Held::Listening(listener) => listener,
             Held::Reserved(socket) => socket.listen(BACKLOG)?.into_std()?,
@@ -71,7 +75,7 @@ impl Port {
     ///
     /// # Errors
     /// When the port was lost to somebody else in between.
-    pub(crate) fn close(&mut self) -> io::Result<()> {
+    pub fn close(&mut self) -> io::Result<()> {
         if let Held::Reserved(_) = self.held {
             return Ok(());
         }

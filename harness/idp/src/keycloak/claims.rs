@@ -48,6 +48,24 @@ impl Claims {
         }
     }
 
+    /// Leaves of the audience what is in `wanted`, and of the clients' roles those of the rest
+    /// (`TokenManager.restrictRequestedAudience`).
+    pub(super) fn restrict(&mut self, wanted: &[&str]) {
+        if self.audience.is_empty() {
+            return;
+        }
+        self.audience.retain(|name| wanted.contains(&name.as_str()));
+        if let Some(Value::Object(clients)) = self.members.get_mut("resource_access") {
+            clients.retain(|client, _| self.audience.contains(client));
+        }
+    }
+
+    /// What of `wanted` is not in the audience.
+    pub(super) fn lacks<'w>(&self, wanted: &[&'w str]) -> Vec<&'w str> {
+        let there = |name: &&&str| self.audience.iter().any(|known| known == **name);
+        wanted.iter().filter(|name| !there(name)).copied().collect()
+    }
+
     /// The finished claims: one audience stands alone, none is left out.
     pub(super) fn finish(mut self) -> Map<String, Value> {
         let mut audience = std::mem::take(&mut self.audience);

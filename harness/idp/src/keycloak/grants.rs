@@ -4,7 +4,7 @@ use axum::{http::StatusCode, response::Response};
 use secrecy::SecretString;
 
 use super::{
-    device,
+    device, exchange,
     issue::{Grant, tokens},
     realm::{Client, User},
     refresh,
@@ -24,9 +24,8 @@ pub(super) fn serve(server: &Server, call: &Call) -> Response {
         "client_credentials" => client_credentials,
         "refresh_token" => refresh::serve,
         "urn:ietf:params:oauth:grant-type:device_code" => device::grant,
-        "urn:ietf:params:oauth:grant-type:token-exchange"
-        | "urn:openid:params:grant-type:ciba"
-        | "urn:ietf:params:oauth:grant-type:uma-ticket" => {
+        "urn:ietf:params:oauth:grant-type:token-exchange" => exchange::serve,
+        "urn:openid:params:grant-type:ciba" | "urn:ietf:params:oauth:grant-type:uma-ticket" => {
             let message = format!("{kind}: the embedded Keycloak does not have this grant yet");
             return refuse(StatusCode::NOT_IMPLEMENTED, "server_error", &message);
         }
@@ -36,7 +35,11 @@ pub(super) fn serve(server: &Server, call: &Call) -> Response {
         Ok(client) => client,
         Err(error) => return NoClient::answer(error),
     };
-    if call.form.repeats() {
+    let repeatable: &[&str] = match kind {
+        "urn:ietf:params:oauth:grant-type:token-exchange" => &exchange::REPEATABLE,
+        _ => &[],
+    };
+    if call.form.repeats(repeatable) {
         return bad("invalid_request", "duplicated parameter");
     }
     grant(server, call, client)
@@ -150,6 +153,7 @@ fn client_credentials(server: &Server, call: &Call, client: &Client) -> Response
     };
     let grant = Grant {
         transient: Some(&call.peer),
+        exchange: None,
         ..plain(client, "cc", scope)
     };
     tokens(server, Session::new(account), &grant)
@@ -165,6 +169,7 @@ pub(super) fn plain<'s>(client: &'s Client, kind: &'s str, scope: &'s str) -> Gr
         refresh_scope: None,
         reuse_id: None,
         transient: None,
+        exchange: None,
     }
 }
 

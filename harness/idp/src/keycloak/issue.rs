@@ -41,6 +41,51 @@ pub(super) struct Grant<'s> {
     pub reuse_id: Option<&'s str>,
     /// The peer, for a service account: such a session is not kept, and there is no refresh token.
     pub transient: Option<&'s str>,
+    /// What else an exchange of tokens asks for.
+    pub exchange: Option<&'s Exchange<'s>>,
+}
+
+/// A token in exchange for another (RFC 8693 section 2.1).
+pub(super) struct Exchange<'s> {
+    pub wanted: Wanted,
+    /// What of its audience the token may keep; all of it where nothing was asked for.
+    pub audience: &'s [&'s str],
+    /// Whether the other one belongs to no session.
+    pub transient: bool,
+}
+
+/// The kind of token that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Access,
+    Id,
+    Refresh,
+}
+
+impl Wanted {
+    /// Its name (RFC 8693 section 3).
+    fn name(self) -> &'static str {
+        match self {
+            Self::Access => "urn:ietf:params:oauth:token-type:access_token",
+            Self::Id => "urn:ietf:params:oauth:token-type:id_token",
+            Self::Refresh => "urn:ietf:params:oauth:token-type:refresh_token",
+        }
+    }
+}
+
+impl Grant<'_> {
+    /// Whether the tokens belong to no session.
+    fn is_transient(&self) -> bool {
+        self.transient.is_some() || self.exchange.is_some_and(|exchange| exchange.transient)
+    }
+
+    /// Whether the session remembers the grant, and a refresh token goes on with it.
+    fn is_kept(&self) -> bool {
+        let wanted = self
+            .exchange
+            .map_or(Wanted::Refresh, |exchange| exchange.wanted);
+        !self.is_transient() && wanted == Wanted::Refresh
+    }
 }
 
 /// Whether the scope asks for a session that outlives the login.
@@ -75,7 +120,7 @@ pub(super) fn tokens(server: &Server, mut session: Session, grant: &Grant) -> Re
         client,
         user,
         scopes: realm.scopes_of(client, grant.scope),
-        session: grant.transient.is_none().then_some(session.id.as_str()),
+        session: (!grant.is_transient()).then_some(session.id.as_str()),
         acr: session
             .clients
             .get(&client.id)
@@ -83,7 +128,7 @@ pub(super) fn tokens(server: &Server, mut session: Session, grant: &Grant) -> Re
         auth_time: session.auth_time,
         peer: grant.transient,
     };
-    let offline = grant.transient.is_none() && wants_offline(server, client, grant.scope);
+    let offline = grant.is_kept() && wants_offline(server, client, grant.scope);
     let role = Role::of_realm("offline_access");
     if offline
         && !realm
@@ -95,10 +140,12 @@ pub(super) fn tokens(server: &Server, mut session: Session, grant: &Grant) -> Re
             "Offline tokens not allowed for the user or client",
         );
     }
-    let kept = match (grant.transient.is_some(), offline) {
-        (true, _) => "tr",
-        (_, true) => "of",
-        (_, false) => "on",
+    let kept = match (grant.is_transient(), grant.is_kept(), offline) {
+        (true, ..) => "tr",
+        (_, false, _) if session.offline => "ft",
+        (_, false, _) => "nt",
+        (.., true) => "of",
+        (.., false) => "on",
     };
     let openid = grant.scope.split(' ').any(|word| word == "openid");
     let scope = scope_text(&subject, openid, false);
@@ -125,6 +172,17 @@ pub(super) fn tokens(server: &Server, mut session: Session, grant: &Grant) -> Re
         access.set("sub", user.id.as_str());
     }
     subject.map(&mut access, Target::Access);
+    if let Some(exchange) = grant
+        .exchange
+        .filter(|exchange| !exchange.audience.is_empty())
+    {
+        access.restrict(exchange.audience);
+        let missing = access.lacks(exchange.audience);
+        if !missing.is_empty() {
+            let description = format!("Requested audience not available: {}", missing.join(", "));
+            return bad("invalid_request", &description);
+        }
+    }
     let Some(access) = server.sign(&access.finish()) else {
         return failed();
     };
@@ -135,14 +193,18 @@ pub(super) fn tokens(server: &Server, mut session: Session, grant: &Grant) -> Re
     answer.insert("token_type".to_owned(), "Bearer".into());
     answer.insert("not-before-policy".to_owned(), 0.into());
     answer.insert("scope".to_owned(), scope.into());
-    if openid {
+    let wanted = grant.exchange.map(|exchange| exchange.wanted);
+    let mut id_token = None;
+    if openid || wanted == Some(Wanted::Id) {
         let mut id = begin(server, &random::uuid(), issued);
         id.add_audience(&client.id);
         id.set("exp", expiry);
         id.set("sub", user.id.as_str());
         id.set("typ", "ID");
         id.set("azp", client.id.as_str());
-        id.set("at_hash", hash::left_half(&access));
+        if wanted != Some(Wanted::Id) {
+            id.set("at_hash", hash::left_half(&access));
+        }
         if let Some(session) = subject.session {
             id.set("sid", session);
         }
@@ -150,14 +212,29 @@ pub(super) fn tokens(server: &Server, mut session: Session, grant: &Grant) -> Re
             id.set("nonce", nonce.as_str());
         }
         subject.map(&mut id, Target::Id);
-        answer.insert("id_token".to_owned(), server.sign(&id.finish()).into());
+        id_token = server.sign(&id.finish());
     }
-    answer.insert("access_token".to_owned(), access.into());
-    if grant.transient.is_none() {
+    match (wanted, id_token) {
+        // The one that is asked for stands where clients look for tokens (RFC 8693 section 2.2.1).
+        (Some(Wanted::Id), Some(id)) => {
+            answer.insert("access_token".to_owned(), id.into());
+            answer.insert("token_type".to_owned(), "N_A".into());
+        }
+        (_, id) => {
+            answer.insert("access_token".to_owned(), access.into());
+            answer.extend(id.map(|id| ("id_token".to_owned(), id.into())));
+        }
+    }
+    if let Some(wanted) = wanted {
+        answer.insert("issued_token_type".to_owned(), wanted.name().into());
+    }
+    if let Some(id) = subject.session {
+        answer.insert("session_state".to_owned(), id.into());
+    }
+    if grant.is_kept() {
         let all = scope_text(&subject, openid, true);
         session.refreshed = issued;
         session.offline |= offline;
-        answer.insert("session_state".to_owned(), session.id.as_str().into());
         let Some(token) = refresh_token(server, &session, grant, &user.id, all) else {
             return failed();
         };

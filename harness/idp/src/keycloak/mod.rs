@@ -6,6 +6,7 @@ mod authorize;
 mod claims;
 mod device;
 mod discovery;
+mod exchange;
 mod grants;
 mod inspect;
 mod issue;

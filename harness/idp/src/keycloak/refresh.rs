@@ -103,6 +103,7 @@ pub(super) fn serve(server: &Server, call: &Call, client: &Client) -> Response {
         refresh_scope: Some(granted),
         reuse_id: claims.get("reuse_id").and_then(Value::as_str),
         transient: None,
+        exchange: None,
     };
     tokens(server, session, &grant)
 }

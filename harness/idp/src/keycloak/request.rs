@@ -33,9 +33,16 @@ impl Parameters {
         self.get(name).unwrap_or_default()
     }
 
-    /// Whether a name comes twice.
-    pub(super) fn repeats(&self) -> bool {
-        let mut names: Vec<_> = self.0.iter().map(|(name, _)| name).collect();
+    /// Every value of that name.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let found = self.0.iter().filter(move |(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a name comes twice that may come once only.
+    pub(super) fn repeats(&self, repeatable: &[&str]) -> bool {
+        let names = self.0.iter().map(|(name, _)| name.as_str());
+        let mut names: Vec<_> = names.filter(|name| !repeatable.contains(name)).collect();
         names.sort_unstable();
         names.windows(2).any(|pair| pair[0] == pair[1])
     }

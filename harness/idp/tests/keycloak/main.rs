@@ -10,6 +10,7 @@
 mod bench;
 mod browser;
 mod device;
+mod exchange;
 mod fixture;
 mod realms;
 mod tokens;
