@@ -15,9 +15,8 @@ pub struct Log {
 impl Log {
     /// Opens `<folder>/logs/<name>.log`, mode 0600, for a start that adds to it.
     pub(super) fn append(folder: &Path, name: &str) -> io::Result<(Self, File)> {
-        let folder = folder.join("logs");
-        std::fs::create_dir_all(&folder)?;
-        let path = folder.join(format!("{name}.log"));
+        let path = Self::place(folder, name);
+        std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
         let file = File::options()
             .create(true)
             .append(true)
@@ -25,6 +24,11 @@ impl Log {
             .open(&path)?;
         let start = file.metadata()?.len();
         Ok((Self { path, start }, file))
+    }
+
+    /// Where the log of a component of the lab in `folder` lies.
+    pub(super) fn place(folder: &Path, name: &str) -> PathBuf {
+        folder.join("logs").join(format!("{name}.log"))
     }
 
     /// The file.

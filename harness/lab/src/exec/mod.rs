@@ -5,7 +5,9 @@
 
 mod child;
 mod helper;
+mod keeper;
 mod log;
+mod shared;
 mod spawner;
 
 use std::ffi::OsString;
@@ -14,6 +16,7 @@ use std::path::PathBuf;
 pub use child::Child;
 pub use helper::helper_main;
 pub use log::Log;
+pub(crate) use shared::{Shared, Start};
 pub use spawner::set_helper;
 
 use crate::backend::LabError;
@@ -21,6 +24,9 @@ use crate::folder::LABEL;
 
 /// The hidden first argument under which this program starts a child; see [`helper_main`].
 pub const HELPER: &str = "__exec";
+
+/// The hidden first argument under which this program keeps a component that labs share.
+pub const KEEPER: &str = "__keep";
 
 /// A program to start as a component of a lab.
 #[derive(Debug, Clone)]
@@ -36,6 +42,12 @@ pub struct Program {
 }
 
 impl Program {
+    /// Where its log lies, once it has been started.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        Log::place(&self.folder, &self.name)
+    }
+
     /// Starts it. It inherits no variable of this process, so that no proxy and no kubeconfig of
     /// the machine reaches it; it carries the lab's label.
     ///

@@ -30,11 +30,16 @@ pub fn set_helper(path: PathBuf) {
     let _ = HELPER_PATH.set(path);
 }
 
-/// A command that becomes `program`; what is added to its arguments is the program's.
-pub(super) fn helper(program: &Path) -> io::Result<Command> {
+/// The program whose `main` calls [`super::helper_main`].
+pub(super) fn helper_path() -> &'static Path {
     // Not `current_exe`: that path is gone once cargo has built the program anew.
     let this = Path::new("/proc/self/exe");
-    let mut command = Command::new(HELPER_PATH.get().map_or(this, PathBuf::as_path));
+    HELPER_PATH.get().map_or(this, PathBuf::as_path)
+}
+
+/// A command that becomes `program`; what is added to its arguments is the program's.
+pub(super) fn helper(program: &Path) -> io::Result<Command> {
+    let mut command = Command::new(helper_path());
     command.args(arguments(process::current()?, program.as_os_str()));
     Ok(command)
 }

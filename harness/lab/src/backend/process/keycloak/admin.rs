@@ -1,0 +1,175 @@
+//! What labs ask of the server as its administrator, by the admin REST API.
+
+use reqwest::{Client, Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use crate::backend::LabError;
+
+/// The administrator's name.
+pub(super) const USER: &str = "authlab";
+/// Keys of higher priority sign; those of an import have 100.
+const FIRST_PRIORITY: usize = 200;
+
+/// A client of the server.
+#[derive(Debug)]
+pub(super) struct Admin {
+    http: Client,
+    url: String,
+    password: SecretString,
+}
+
+impl Admin {
+    pub(super) fn new(ca: &str, port: u16, password: SecretString) -> Result<Self, LabError> {
+        Ok(Self {
+            http: authlab_pki::http::client(ca)?,
+            url: format!("https://127.0.0.1:{port}"),
+            password,
+        })
+    }
+
+    /// Whether it serves.
+    pub(super) async fn answers(&self) -> Result<(), String> {
+        let url = format!(
+            "{}/realms/master/.well-known/openid-configuration",
+            self.url
+        );
+        match self.http.get(url).send().await {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) => Err(answer.status().to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Imports a realm; its refusal, in its words.
+    pub(super) async fn create(&self, realm: &str) -> Result<Result<(), String>, LabError> {
+        let (status, body) = self.call(Method::POST, "", Some(realm.to_owned())).await?;
+        Ok(match status {
+            status if status.is_success() => Ok(()),
+            status => Err(words(status, &body)),
+        })
+    }
+
+    /// The names of all realms.
+    pub(super) async fn realms(&self) -> Result<Vec<String>, LabError> {
+        let list = self.read("?briefRepresentation=true").await?;
+        Ok(each(&list, "realm"))
+    }
+
+    /// The ids of a realm's clients.
+    pub(super) async fn clients(&self, realm: &str) -> Result<Vec<String>, LabError> {
+        let list = self.read(&format!("/{realm}/clients")).await?;
+        Ok(each(&list, "clientId"))
+    }
+
+    /// Removes a realm, if it is there.
+    pub(super) async fn remove(&self, realm: &str) -> Result<(), LabError> {
+        let path = format!("/{realm}");
+        match self.call(Method::DELETE, &path, None).await? {
+            (status, _) if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
+            (status, body) => Err(failed(&path, &words(status, &body))),
+        }
+    }
+
+    /// Adds a key that signs from now on: one more provider of keys, before those that are there.
+    pub(super) async fn rotate(&self, realm: &str) -> Result<(), LabError> {
+        let about = self.read(&format!("/{realm}")).await?;
+        let algorithm = about["defaultSignatureAlgorithm"].as_str();
+        let algorithm = algorithm.filter(|name| !name.is_empty()).unwrap_or("RS256");
+        let keys = self
+            .read(&format!("/{realm}/components?type={KEY_PROVIDER}"))
+            .await?;
+        let priority = FIRST_PRIORITY + keys.as_array().map_or(0, Vec::len);
+        let mut config = json!({
+            "priority": [priority.to_string()], "enabled": ["true"], "active": ["true"],
+        });
+        let provider = match algorithm {
+            "ES256" => ("ecdsa-generated", "ecdsaEllipticCurveKey", "P-256"),
+            "ES384" => ("ecdsa-generated", "ecdsaEllipticCurveKey", "P-384"),
+            "ES512" => ("ecdsa-generated", "ecdsaEllipticCurveKey", "P-521"),
+            "EdDSA" => ("eddsa-generated", "eddsaEllipticCurveKey", "Ed25519"),
+            _ => ("rsa-generated", "algorithm", algorithm),
+        };
+        config[provider.1] = json!([provider.2]);
+        let component = json!({
+            "name": format!("rotated-{priority}"), "parentId": about["id"],
+            "providerType": KEY_PROVIDER, "providerId": provider.0, "config": config,
+        });
+        let path = format!("/{realm}/components");
+        match self
+            .call(Method::POST, &path, Some(component.to_string()))
+            .await?
+        {
+            (status, _) if status.is_success() => Ok(()),
+            (status, body) => Err(failed(&path, &words(status, &body))),
+        }
+    }
+
+    async fn read(&self, path: &str) -> Result<Value, LabError> {
+        match self.call(Method::GET, path, None).await? {
+            (StatusCode::OK, body) => {
+                serde_json::from_str(&body).map_err(|error| failed(path, &error))
+            }
+            (status, body) => Err(failed(path, &words(status, &body))),
+        }
+    }
+
+    /// One request below `/admin/realms`. The administrator's tokens live for a minute only: each
+    /// request has its own.
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<(StatusCode, String), LabError> {
+        let form = [
+            ("grant_type", "password"),
+            ("client_id", "admin-cli"),
+            ("username", USER),
+            ("password", self.password.expose_secret()),
+        ];
+        let url = format!("{}/realms/master/protocol/openid-connect/token", self.url);
+        let answer = self.http.post(url).form(&form).send().await;
+        let answer = answer.map_err(|error| failed(path, &error))?;
+        let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
+        let token: Value = serde_json::from_str(&text).unwrap_or_default();
+        let Some(token) = token["access_token"].as_str() else {
+            return Err(failed(path, &words(status, &text)));
+        };
+        let url = format!("{}/admin/realms{path}", self.url);
+        let mut request = self.http.request(method, url).bearer_auth(token);
+        if let Some(body) = body {
+            request = request
+                .header("content-type", "application/json")
+                .body(body);
+        }
+        let answer = request.send().await.map_err(|error| failed(path, &error))?;
+        let status = answer.status();
+        let text = answer.text().await.map_err(|error| failed(path, &error))?;
+        Ok((status, text))
+    }
+}
+
+/// The kind of component that has keys.
+const KEY_PROVIDER: &str = "org.keycloak.keys.KeyProvider";
+
+/// The member of that name of every item.
+fn each(list: &Value, member: &str) -> Vec<String> {
+    let items = list.as_array().into_iter().flatten();
+    let texts = items.filter_map(|item| item[member].as_str());
+    texts.map(str::to_owned).collect()
+}
+
+fn words(status: StatusCode, body: &str) -> String {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let said = ["errorMessage", "error_description", "error"];
+    let said = said.iter().find_map(|member| body[*member].as_str());
+    said.map_or_else(|| status.to_string(), str::to_owned)
+}
+
+fn failed(path: &str, why: &dyn std::fmt::Display) -> LabError {
+    LabError::Api {
+        what: format!("keycloak: /admin/realms{path}"),
+        why: why.to_string(),
+    }
+}

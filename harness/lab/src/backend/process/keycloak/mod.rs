@@ -1,0 +1,234 @@
+//! Keycloak, from the very file that the embedded one imports: a realm of the lab's own on a server
+//! that all labs of the checkout share.
+//!
+//! The realm is reached at the lab's own address, by a door that opens once the realm is there. So
+//! the server may still boot while the API server starts, and a lab's Keycloak can be down while
+//! that of others is not.
+
+mod admin;
+mod door;
+mod server;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use authlab_idp::fault::Fault;
+use authlab_idp::keycloak::check;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use self::door::Door;
+use self::server::Server;
+use super::{LabError, Site};
+use crate::backend::ONLY_DOWN;
+use crate::checkout::Checkout;
+use crate::folder;
+use crate::plan::{Provider, Text};
+use crate::refusal;
+use crate::spec::ProviderKind;
+use crate::tools::{self, Terminal};
+use crate::wait::{Look, until};
+
+/// How long a realm that has been imported may take to answer.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// The realms of a lab and the server that has them.
+#[derive(Debug)]
+pub(super) struct Keycloaks {
+    server: Server,
+    realms: BTreeMap<String, Realm>,
+}
+
+#[derive(Debug)]
+struct Realm {
+    /// As the server calls it.
+    name: String,
+    issuer: String,
+    door: Mutex<Door>,
+}
+
+impl Keycloaks {
+    /// Uses the shared server, which is started when none runs, and takes the addresses of the
+    /// lab's realms. `None` when the lab has no Keycloak.
+    pub(super) async fn start(site: &mut Site) -> Result<Option<Self>, LabError> {
+        let is_keycloak = |provider: &Provider| provider.kind == ProviderKind::Keycloak;
+        if !site.plan.providers.values().any(is_keycloak) {
+            return Ok(None);
+        }
+        let root = Checkout::here();
+        let distribution = tools::keycloak(root.root(), &Terminal::stderr()).await?;
+        let server = Server::join(site, &distribution).await?;
+        let mut realms = BTreeMap::new();
+        for (name, provider) in &site.plan.providers {
+            if !is_keycloak(provider) {
+                continue;
+            }
+            let value = |what: &str| {
+                let value = site.values.get(&format!("lab.idp.{name}.{what}"));
+                value.cloned().unwrap_or_default()
+            };
+            let door = site.listeners.remove(name).map(Door::new);
+            let door = door.unwrap_or_else(|| Err(std::io::ErrorKind::AddrNotAvailable.into()));
+            let realm = Realm {
+                name: value("realm"),
+                issuer: value("issuer"),
+                door: Mutex::new(door.map_err(|cause| no_address(name, cause))?),
+            };
+            realms.insert(name.clone(), realm);
+        }
+        Ok(Some(Self { server, realms }))
+    }
+
+    /// Waits for the server, imports every realm of the lab and opens the doors.
+    pub(super) async fn import(&self, site: &Site) -> Result<(), LabError> {
+        self.server.ready().await?;
+        self.sweep(site).await?;
+        for (name, realm) in &self.realms {
+            let config = site.plan.providers.get(name);
+            if let Some(config) = config.and_then(|provider| provider.config.as_ref()) {
+                self.create(site, name, realm, config).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn create(
+        &self,
+        site: &Site,
+        name: &str,
+        realm: &Realm,
+        config: &Text,
+    ) -> Result<(), LabError> {
+        let text = site.render_for(name, config)?;
+        refusal::realm_name(config, &text, &realm.name)?;
+        let mark = self.server.mark();
+        if let Err(words) = self.server.admin.create(&text).await? {
+            let words = self.server.cause_since(mark).unwrap_or(words);
+            let message = format!("{name} refused the realm: {words}");
+            return Err(match check(&text) {
+                Err(error) => refusal::of_realm(config, &error, message),
+                Ok(()) => LabError::Refused {
+                    component: name.to_owned(),
+                    message: format!("the realm of {}: {words}", config.name),
+                },
+            });
+        }
+        let mut door = realm.door.lock().await;
+        let opened = door.open(self.server.address());
+        opened.map_err(|cause| no_address(name, cause))?;
+        drop(door);
+        self.is_there(site, realm, &text).await
+    }
+
+    /// Waits until the realm's discovery names the lab's issuer, then looks whether every client
+    /// of the file has arrived.
+    async fn is_there(&self, site: &Site, realm: &Realm, text: &str) -> Result<(), LabError> {
+        let http = authlab_pki::http::client(site.authority.certificate_pem())?;
+        let url = format!("{}/.well-known/openid-configuration", realm.issuer);
+        let what = format!("the realm {} answers", realm.name);
+        until(&what, ANSWER, || async {
+            let answer = match http.get(&url).send().await {
+                Ok(answer) if answer.status().is_success() => answer.text().await,
+                Ok(answer) => return Look::NotYet(answer.status().to_string()),
+                Err(error) => return Look::NotYet(error.to_string()),
+            };
+            match answer.ok().and_then(|text| text_of(&text, "issuer")) {
+                Some(issuer) if issuer == realm.issuer => Look::Ready(()),
+                Some(issuer) => Look::Failed(format!("its issuer is {issuer}")),
+                None => Look::NotYet("it names no issuer".to_owned()),
+            }
+        })
+        .await?;
+        let there = self.server.admin.clients(&realm.name).await?;
+        let file: Value = serde_json::from_str(text).unwrap_or_default();
+        let clients = file["clients"].as_array().into_iter().flatten();
+        let mut wanted = clients.filter_map(|client| client["clientId"].as_str());
+        match wanted.find(|id| !there.iter().any(|known| known == id)) {
+            None => Ok(()),
+            Some(id) => Err(LabError::Api {
+                what: format!("the realm {}", realm.name),
+                why: format!("it was imported without the client {id}"),
+            }),
+        }
+    }
+
+    /// Removes realms of labs that are gone: their hosts were killed.
+    async fn sweep(&self, site: &Site) -> Result<(), LabError> {
+        let labs = site.folder.parent().unwrap_or(&site.folder);
+        let living = |id: &str| {
+            let folders = std::fs::read_dir(labs).into_iter().flatten().flatten();
+            let mut of_that_name =
+                folders.filter(|entry| entry.file_name().to_string_lossy().to_lowercase() == id);
+            of_that_name.any(|entry| folder::owned(&entry.path()))
+        };
+        for realm in self.server.admin.realms().await? {
+            if let Some((id, _)) = realm.rsplit_once('.')
+                && !living(id)
+            {
+                self.server.admin.remove(&realm).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The issuers of the lab's realms.
+    pub(super) fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.realms.values().map(|realm| realm.issuer.as_str())
+    }
+
+    /// Whether the lab calls a Keycloak so.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.realms.contains_key(name)
+    }
+
+    /// Signs with a new key from now on; the old ones stay published.
+    pub(super) async fn rotate_keys(&self, name: &str) -> Result<(), String> {
+        let realm = self.realm(name)?;
+        let rotated = self.server.admin.rotate(&realm.name).await;
+        rotated.map_err(|error| error.to_string())
+    }
+
+    /// Refuses connections, or takes them again.
+    pub(super) async fn fault(&self, name: &str, fault: Option<Fault>) -> Result<(), String> {
+        let mut door = self.realm(name)?.door.lock().await;
+        let done = match fault {
+            Some(Fault::Down) => door.close().await,
+            None => door.open(self.server.address()),
+            Some(_) => return Err(ONLY_DOWN.to_owned()),
+        };
+        done.map_err(|error| error.to_string())
+    }
+
+    fn realm(&self, name: &str) -> Result<&Realm, String> {
+        let realm = self.realms.get(name);
+        realm.ok_or_else(|| format!("no Keycloak `{name}` in this lab"))
+    }
+
+    /// Ends only when the server has died.
+    pub(super) async fn died(&self) -> LabError {
+        self.server.died().await
+    }
+
+    /// Removes the lab's realms. The server is left to the next lab of this process.
+    pub(super) async fn stop(self) {
+        for realm in self.realms.into_values() {
+            // A server that is gone has no realms.
+            if let Err(error) = self.server.admin.remove(&realm.name).await {
+                tracing::debug!(realm = realm.name, %error, "a realm stays behind");
+            }
+        }
+    }
+}
+
+fn no_address(name: &str, cause: std::io::Error) -> LabError {
+    LabError::System {
+        what: format!("no address for {name}"),
+        cause,
+    }
+}
+
+/// A text among the members of a JSON object.
+fn text_of(json: &str, member: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(json).ok()?;
+    Some(value.get(member)?.as_str()?.to_owned())
+}

@@ -1,0 +1,233 @@
+//! The server that all labs of a checkout share: `kc.sh start`, without the shell.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::admin::Admin;
+use crate::backend::{LabError, Site};
+use crate::exec::{Shared, Start};
+use crate::state::write_private;
+use crate::tools::{Distribution, JAR};
+use crate::wait::{Look, until};
+
+const NAME: &str = "keycloak";
+/// How long it may take to boot where every processor is busy.
+const BOOT: Duration = Duration::from_secs(300);
+/// How many lines of its log a dead one shows.
+const LAST_LINES: usize = 12;
+
+/// What `bin/kc.sh` tells Java, and what shortens the boot: the quick compiler alone, and no
+/// second look at classes whose sum has been checked. 18 s of CPU instead of 47.
+const JAVA: &[&str] = &[
+    "-Xms64m",
+    "-Xmx512m",
+    "-XX:MetaspaceSize=96M",
+    "-XX:MaxMetaspaceSize=256m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UnlockDiagnosticVMOptions",
+    "-XX:-BytecodeVerificationRemote",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Dfile.encoding=UTF-8",
+    "-Duser.language=en",
+    "-Duser.country=US",
+    "--add-opens=java.base/java.util=ALL-UNNAMED",
+    "--add-opens=java.base/java.util.concurrent=ALL-UNNAMED",
+    "--add-opens=java.base/java.security=ALL-UNNAMED",
+    "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
+    "-Djava.util.concurrent.ForkJoinPool.common.threadFactory=io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory",
+    "-Dpicocli.disable.closures=true",
+    "-Dquarkus-log-max-startup-records=10000",
+];
+
+/// The parts of a distribution. They are only read; what is written lies beside them.
+const PARTS: [&str; 4] = ["lib", "conf", "providers", "themes"];
+
+/// The shared server, which may still boot.
+#[derive(Debug)]
+pub(super) struct Server {
+    shared: Shared<Note>,
+    pub(super) admin: Admin,
+}
+
+/// What whoever started it tells the others, in a file of mode 0600.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Note {
+    port: u16,
+    #[serde(serialize_with = "crate::spec::expose")]
+    password: SecretString,
+}
+
+impl Server {
+    /// Uses the server of the checkout that the lab belongs to.
+    pub(super) async fn join(site: &Site, distribution: &Distribution) -> Result<Self, LabError> {
+        let folder = folder(site);
+        let certificate = site
+            .authority
+            .server_certificate(&["127.0.0.1", "localhost"])?;
+        let start = |folder: &Path| {
+            let file = |name: &str, content: &str| {
+                let path = folder.join(name);
+                write_private(&path, content.as_bytes()).map(|()| path)
+            };
+            let cert = file("tls.pem", &certificate.pem)?;
+            let key = file("tls-key.pem", certificate.key_pem.expose_secret())?;
+            start(folder, distribution, &cert, &key)
+        };
+        let joined = Shared::join(&folder, start).await;
+        let shared = joined.map_err(|cause| LabError::System {
+            what: "cannot start keycloak".to_owned(),
+            cause,
+        })?;
+        let admin = Admin::new(
+            site.authority.certificate_pem(),
+            shared.note.port,
+            shared.note.password.clone(),
+        )?;
+        Ok(Self { shared, admin })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.shared.note.port).into()
+    }
+
+    /// Waits until its discovery answers, or it has ended.
+    pub(super) async fn ready(&self) -> Result<(), LabError> {
+        let answers = until("keycloak answers", BOOT, || async {
+            match self.admin.answers().await {
+                Ok(()) => Look::Ready(()),
+                Err(why) => Look::NotYet(why),
+            }
+        });
+        tokio::select! {
+            answers = answers => Ok(answers?),
+            () = self.shared.ended() => {
+                if self.shared.log().contains("Address already in use") {
+                    return Err(LabError::AddressInUse {
+                        component: NAME.to_owned(),
+                        port: self.shared.note.port,
+                    });
+                }
+                Err(self.failure())
+            }
+        }
+    }
+
+    /// Ends only when it has died.
+    pub(super) async fn died(&self) -> LabError {
+        self.shared.ended().await;
+        self.failure()
+    }
+
+    fn failure(&self) -> LabError {
+        let log = self.shared.log();
+        let lines: Vec<&str> = log.lines().collect();
+        LabError::Component {
+            component: NAME.to_owned(),
+            what: "ended".to_owned(),
+            lines: lines[lines.len().saturating_sub(LAST_LINES)..].join("\n"),
+        }
+    }
+
+    /// How much it has written to its log, in bytes.
+    pub(super) fn mark(&self) -> usize {
+        self.shared.log().len()
+    }
+
+    /// Why it has answered with an error since: its answers seldom say.
+    pub(super) fn cause_since(&self, mark: usize) -> Option<String> {
+        let log = self.shared.log();
+        cause(log.get(mark..)?)
+    }
+}
+
+/// The last cause that a log tells.
+fn cause(log: &str) -> Option<String> {
+    let told = |line: &str| {
+        let (_, words) = line.split_once("Caused by: ").or_else(|| {
+            let (_, error) = line.split_once(" ERROR ")?;
+            error.split_once("server error: ")
+        })?;
+        // The class of an exception says little to a person.
+        let words = words
+            .split_once("Exception: ")
+            .map_or(words, |(_, words)| words);
+        Some(words.trim().to_owned())
+    };
+    log.lines().filter_map(told).last()
+}
+
+/// `.authlab/keycloak`, beside the folder of all labs.
+fn folder(site: &Site) -> PathBuf {
+    let labs = site.folder.parent().unwrap_or(&site.folder);
+    labs.with_file_name(NAME)
+}
+
+fn start(
+    folder: &Path,
+    distribution: &Distribution,
+    certificate: &Path,
+    key: &Path,
+) -> io::Result<Start<Note>> {
+    let home = folder.join("home");
+    if home.exists() {
+        std::fs::remove_dir_all(&home)?;
+    }
+    std::fs::create_dir_all(home.join("data"))?;
+    for part in PARTS {
+        symlink(distribution.home.join(part), home.join(part))?;
+    }
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port();
+    let mut secret = [0; 24];
+    File::open("/dev/urandom")?.read_exact(&mut secret)?;
+    let password = URL_SAFE_NO_PAD.encode(secret);
+    let set = |name: &str, value: &Path| {
+        let mut option = OsString::from(name);
+        option.push("=");
+        option.push(value);
+        option
+    };
+    let mut args: Vec<OsString> = JAVA.iter().map(OsString::from).collect();
+    args.extend([
+        set("-Dkc.home.dir", &home),
+        set("-Djboss.server.config.dir", &home.join("conf")),
+        set("-Djava.io.tmpdir", &home.join("data")),
+        "-cp".into(),
+        home.join(JAR).into(),
+        "io.quarkus.bootstrap.runner.QuarkusEntryPoint".into(),
+        "start".into(),
+        "--optimized".into(),
+        "--cache=local".into(),
+        "--http-enabled=false".into(),
+        "--http-host=127.0.0.1".into(),
+        format!("--https-port={port}").into(),
+        // Every lab has an address of its own.
+        "--hostname-strict=false".into(),
+        set("--https-certificate-file", certificate),
+        set("--https-certificate-key-file", key),
+    ]);
+    Ok(Start {
+        program: distribution.java.clone(),
+        args,
+        environment: vec![
+            ("KC_BOOTSTRAP_ADMIN_USERNAME", super::admin::USER.into()),
+            ("KC_BOOTSTRAP_ADMIN_PASSWORD", password.clone().into()),
+        ],
+        note: Note {
+            port,
+            password: password.into(),
+        },
+    })
+}
