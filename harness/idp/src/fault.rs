@@ -1,5 +1,6 @@
 //! What a provider does wrong, on purpose, until it is mended.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One fault of a provider. A forge can have each of them; of the products, embedded or real, only [`Fault::Down`] can
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// A fault takes the place of the one before it. Whoever is connected when it begins or ends is disconnected, so that
 /// nobody goes on over a connection of the time before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Fault {
     /// The discovery document is not what it should be (OpenID Connect Discovery 1.0 section 4).
@@ -21,7 +22,7 @@ pub enum Fault {
 }
 
 /// What is wrong with the discovery document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum DiscoveryFault {
     /// Answered with this status and a line of text.
@@ -37,7 +38,7 @@ pub enum DiscoveryFault {
 }
 
 /// What is wrong with the key set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum JwksFault {
     /// Answered with this status and a line of text.
@@ -51,7 +52,7 @@ pub enum JwksFault {
 }
 
 /// What is wrong with the certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum TlsFault {
     /// Signed by an authority that the lab does not trust, `${lab.ca.other}`.
@@ -61,9 +62,9 @@ pub enum TlsFault {
 }
 
 /// The status of an answer that is no success: 300 to 599 (RFC 9110 section 15).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "u16", into = "u16")]
-pub struct HttpStatus(u16);
+pub struct HttpStatus(#[schemars(range(min = 300, max = 599))] u16);
 
 impl HttpStatus {
     /// The number.

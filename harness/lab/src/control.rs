@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use authlab_idp::fault::Fault;
 use authlab_idp::forge::{Forgery, TokenRequest};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
@@ -94,7 +95,7 @@ pub struct Configure {
 }
 
 /// How a new authentication comes into force.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum By {
     /// The file is replaced under a running API server where only a file changes; else a restart.

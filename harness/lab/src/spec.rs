@@ -1,16 +1,21 @@
 //! Lab files: what a person writes under `fixtures/labs/`.
 
+mod schema;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_saphyr::Spanned;
 
+pub use schema::flags_schema;
+
 use crate::state::DEFAULT_CLUSTER;
 
 /// A lab file: identity providers and the API server's authentication.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct LabFile {
     /// One line for `cargo xtask status` and for people.
@@ -72,7 +77,7 @@ impl<'de> Deserialize<'de> for ProviderName {
 }
 
 /// Which product an identity provider is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ProviderKind {
     /// Dex, from its own `config.yaml`.
@@ -84,13 +89,15 @@ pub enum ProviderKind {
 }
 
 /// One identity provider of a lab.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ProviderSpec {
     /// The product.
+    #[schemars(with = "ProviderKind")]
     pub kind: Spanned<ProviderKind>,
     /// The product's own configuration file, below `fixtures/`. A forge has none.
     #[serde(default)]
+    #[schemars(with = "Option<PathBuf>")]
     pub config: Option<Spanned<PathBuf>>,
     /// The client that logins use unless a step names another.
     #[serde(default)]
@@ -101,13 +108,14 @@ pub struct ProviderSpec {
 }
 
 /// An OAuth 2.0 client.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ClientSpec {
     /// `client_id`.
     pub id: String,
     /// `client_secret`; absent for a public client.
     #[serde(default, serialize_with = "expose_option")]
+    #[schemars(with = "Option<String>")]
     pub secret: Option<SecretString>,
     /// `redirect_uri` of browser logins; a free loopback port when absent.
     #[serde(default)]
@@ -115,26 +123,34 @@ pub struct ClientSpec {
 }
 
 /// A person who can log in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct UserSpec {
     /// What is typed as the user name.
     pub login: String,
     /// What is typed as the password.
     #[serde(serialize_with = "expose")]
+    #[schemars(with = "String")]
     pub password: SecretString,
 }
 
 /// The API server of a lab: a configuration file or the `--oidc-*` flags.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ApiServerSpec {
     /// `AuthenticationConfiguration` file below `fixtures/`.
     #[serde(default)]
+    #[schemars(with = "Option<PathBuf>")]
     pub authentication: Option<Spanned<PathBuf>>,
     /// `--oidc-*` flags without their leading dashes; a flag that may be repeated takes a list.
     #[serde(default, deserialize_with = "flags")]
+    #[schemars(schema_with = "flags_schema")]
     pub flags: BTreeMap<String, Vec<String>>,
+    /// Issuer and audience of service-account tokens (`--service-account-issuer`). Left out, it is
+    /// the one that kubeadm and kind set, whose address nobody serves; with `${lab.apiserver.url}`
+    /// others can verify the tokens.
+    #[serde(default)]
+    pub service_account_issuer: Option<String>,
 }
 
 /// The flags that stand for a configuration file.

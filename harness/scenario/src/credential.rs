@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use authlab_lab::spec::ClientSpec;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -50,7 +51,7 @@ pub(crate) struct Session {
 }
 
 /// Which of a login's tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum TokenKind {
     /// The ID token.

@@ -26,6 +26,7 @@ mod reason;
 pub mod report;
 mod reproduce;
 mod runner;
+pub mod schema;
 mod seen;
 pub mod suite;
 mod verbs;

@@ -6,6 +6,7 @@ mod word;
 use std::collections::BTreeMap;
 
 use authlab_lab::state::Capability;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
@@ -15,25 +16,30 @@ pub(crate) use word::{OneOrMany, Word};
 use crate::verbs::Step;
 
 /// A scenario file: named steps with expectations, bound to one or more labs.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct File {
     /// One sentence that says what holds when every step passes.
+    #[schemars(with = "String")]
     pub name: Spanned<String>,
     /// The lab, or the labs, by name; each is a run of its own.
+    #[schemars(with = "OneOrMany<String>")]
     pub lab: Spanned<OneOrMany<String>>,
     /// What the lab must be able to do beyond answering on the network.
     #[serde(default)]
+    #[schemars(with = "Vec<Capability>")]
     pub requires: Vec<Spanned<Capability>>,
     /// Kubernetes versions for which this holds, for example `">=1.35"`. Others skip the scenario.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub kubernetes: Option<Spanned<String>>,
     /// What is done, in order. Each step has one verb; its `expect` stands inside the verb's braces.
+    #[schemars(with = "Vec<Step>")]
     pub steps: Vec<Spanned<Step>>,
 }
 
 /// Another user whom a request speaks for (`Impersonate-*` headers).
-#[derive(Debug, Default, Clone, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Impersonate {
     /// `Impersonate-User`.

@@ -1,11 +1,12 @@
 //! What is expected of a text.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::OneOrMany;
 
 /// An expectation about a text: `{ contains: ... }` or `{ is: ... }`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum TextMatch {
     /// The text contains this, or each of these.

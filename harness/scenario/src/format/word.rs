@@ -1,9 +1,11 @@
 //! Two forms that people like to write: a word that may carry details, and one thing or a list.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::{MapDeserializer, StrDeserializer};
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer, MapAccess, SeqAccess,
@@ -43,6 +45,29 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Word<T> {
             }
         }
         deserializer.deserialize_any(Form(PhantomData))
+    }
+}
+
+/// Either one of the words alone, or as the enum itself is written.
+impl<T: JsonSchema> JsonSchema for Word<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}OrWord", T::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let detailed = generator.subschema_for::<T>();
+        let own = T::json_schema(generator);
+        let variants = own.get("oneOf").and_then(|all| all.as_array());
+        let words = variants.into_iter().flatten().filter_map(|variant| {
+            let names = variant.get("properties")?.as_object()?;
+            names.keys().next().cloned()
+        });
+        let words: Vec<String> = words.collect();
+        json_schema!({ "anyOf": [{ "enum": words }, detailed] })
     }
 }
 
@@ -194,6 +219,21 @@ impl<T> Deref for OneOrMany<T> {
 
     fn deref(&self) -> &[T] {
         &self.0
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}OrMany", T::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
     }
 }
 

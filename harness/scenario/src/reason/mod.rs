@@ -8,6 +8,7 @@ mod parse;
 mod tests;
 mod words;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ use crate::flow::flow;
 use crate::format::{TextMatch, Word};
 
 /// Why: both what a person expects (fields left out match anything) and what was seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     rename_all = "camelCase",
     rename_all_fields = "camelCase",
@@ -172,7 +173,7 @@ pub(crate) enum Reason {
 }
 
 /// A binding, role or subject, as RBAC's reason names it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Object {
     /// `ClusterRole`, `RoleBinding`, `User`, `Group`, `ServiceAccount`.

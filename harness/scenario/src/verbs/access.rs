@@ -1,5 +1,6 @@
 //! `access`: many questions at once, as the table that people would draw.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use serde_saphyr::Spanned;
@@ -22,12 +23,12 @@ use crate::seen::Seen;
 /// - access:
 ///     namespace: dev
 ///     expect: |
-///                               jane  bob  admin
+///       can                     jane  bob  admin
 ///       get pods                yes   yes  yes
 ///       create deployments.apps yes   no   yes
 ///       list nodes -A           no    no   yes
 /// ```
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Access {
     /// The namespace of rows that name none; left out, the whole cluster.
@@ -35,8 +36,10 @@ pub(crate) struct Access {
     namespace: Option<String>,
     /// The API server, by its name in the lab file; `default` when left out.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     cluster: Option<Spanned<String>>,
     /// The table.
+    #[schemars(with = "String")]
     expect: Spanned<Table>,
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use authlab_lab::source::SourceError;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
@@ -24,16 +25,24 @@ use crate::seen::Seen;
 /// aggregated cluster roles filled, RBAC known to the authorizer. The manifest is read as kubectl
 /// reads it (YAML 1.1, several documents). Objects without a namespace go to the scenario's own,
 /// `${lab.namespace}`. What was written is removed, and what was replaced put back, at the end.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - apply: { manifest: manifests/dev-team.yaml }
+/// - apply: { manifest: manifests/role-author.yaml, as: jane, expect: forbidden }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Apply {
     /// The manifest, a path below `fixtures/`.
+    #[schemars(with = "PathBuf")]
     manifest: Spanned<PathBuf>,
     /// Who writes; the lab's administrator when left out.
     #[serde(default, rename = "as")]
+    #[schemars(with = "Option<String>")]
     as_: Option<Spanned<String>>,
     /// The API server, by its name in the lab file; `default` when left out.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     cluster: Option<Spanned<String>>,
     /// What must happen; `applied` when left out.
     #[serde(default)]
@@ -41,7 +50,7 @@ pub(crate) struct Apply {
 }
 
 /// The answer to a manifest.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum Expect {
     /// Every object is stored.

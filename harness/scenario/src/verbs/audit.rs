@@ -8,6 +8,7 @@ use authlab_lab::control::{Request, Response};
 use authlab_lab::state::Capability;
 use authlab_lab::wait::{Look, WaitError, until};
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use serde_saphyr::Spanned;
@@ -24,11 +25,23 @@ use crate::seen::Seen;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks for an event in the API server's audit log, among those of this scenario's time.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - audit:
+///     event:
+///       user: { username: "dex:jane@example.com" }
+///       verb: list
+///       resource: nodes
+///       status: 403
+///       annotations: { authorization.k8s.io/decision: { is: forbid } }
+/// - audit: { event: { user: { username: mallory } }, expect: absent }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Audit {
     /// The API server, by its name in the lab file; `default` when left out.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     cluster: Option<Spanned<String>>,
     /// The event; fields left out may be anything.
     event: Event,
@@ -38,11 +51,12 @@ pub(crate) struct Audit {
     expect: Option<Word<Expect>>,
     /// CEL booleans over `seen`: `seen.event` is the first event that fits, as it was written.
     #[serde(default)]
+    #[schemars(with = "Option<OneOrMany<String>>")]
     check: Option<Spanned<OneOrMany<String>>>,
 }
 
 /// Whether the event is there.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum Expect {
     /// It is.
@@ -52,7 +66,7 @@ enum Expect {
 }
 
 /// An event (`audit.k8s.io/v1`).
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Event {
     /// Who asked: `username`, `uid`, `groups`, `extra`.

@@ -1,5 +1,6 @@
 //! `can`: whether one may do something.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use serde_saphyr::Spanned;
@@ -18,14 +19,21 @@ use crate::seen::Seen;
 
 /// Asks the API server whether something is allowed: with a credential (SelfSubjectAccessReview), or
 /// as the lab's administrator for a user and groups (SubjectAccessReview).
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - can: { as: jane, verb: create, resource: deployments.apps, namespace: dev, expect: allowed }
+/// - can: { user: bob, groups: [dev], verb: get, path: /metrics, expect: { denied: { because: none } } }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Can {
     /// The API server, by its name in the lab file; `default` when left out.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     cluster: Option<Spanned<String>>,
     /// The credential that asks for itself.
     #[serde(default, rename = "as")]
+    #[schemars(with = "Option<String>")]
     as_: Option<Spanned<String>>,
     /// Instead of a credential: the user name that is asked about.
     #[serde(default)]
@@ -34,6 +42,7 @@ pub(crate) struct Can {
     #[serde(default)]
     groups: Vec<String>,
     /// The verb, for example `get`, `create`, `*`.
+    #[schemars(with = "String")]
     verb: Spanned<String>,
     /// The resource, `pods` or with its group `deployments.apps`.
     #[serde(default)]
@@ -55,7 +64,7 @@ pub(crate) struct Can {
 }
 
 /// A verdict and, where it matters, its reason.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum Expect {
     /// It is allowed.
@@ -64,7 +73,7 @@ enum Expect {
     Denied(Why),
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Why {
     /// The reason, as data.

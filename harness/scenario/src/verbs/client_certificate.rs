@@ -2,6 +2,7 @@
 
 use authlab_lab::control::{Request, Response};
 use authlab_lab::state::Capability;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use serde_saphyr::Spanned;
@@ -13,7 +14,11 @@ use crate::seen::Seen;
 
 /// Has the lab's CA issue a client certificate; the API server reads the common name as the user
 /// and the organizations as the groups.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - clientCertificate: { user: eve, groups: [dev], as: eve }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct ClientCertificate {
     /// The common name.
@@ -23,6 +28,7 @@ pub(crate) struct ClientCertificate {
     groups: Vec<String>,
     /// The name under which certificate and key are kept.
     #[serde(rename = "as")]
+    #[schemars(with = "String")]
     as_: Spanned<String>,
 }
 

@@ -8,6 +8,7 @@ use authlab_lab::plan::{Authentication, fixture};
 use authlab_lab::source::SourceError;
 use authlab_lab::spec::ProviderKind;
 use authlab_lab::state::Capability;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use serde_saphyr::Spanned;
@@ -24,14 +25,22 @@ use crate::seen::Seen;
 ///
 /// With `idp` and `config` instead, a Dex is started anew with another configuration file, at the
 /// same address; at the end of the scenario its own file is brought back.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - configure: { authentication: kubernetes/dex.yaml }
+/// - configure: { flags: { oidc-client-id: kube }, expect: { refused: { message: { contains: issuer } } } }
+/// - configure: { idp: dex, config: dex/config.yaml }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Configure {
     /// An `AuthenticationConfiguration` file, a path below `fixtures/`.
     #[serde(default)]
+    #[schemars(with = "Option<PathBuf>")]
     authentication: Option<Spanned<PathBuf>>,
     /// `--oidc-*` flags without their dashes; a repeated flag takes a list.
     #[serde(default, deserialize_with = "authlab_lab::spec::flags")]
+    #[schemars(schema_with = "authlab_lab::spec::flags_schema")]
     flags: BTreeMap<String, Vec<String>>,
     /// `auto` (when left out): the file is replaced under the running server where only a file
     /// changes. `restart`: the server starts again.
@@ -39,12 +48,15 @@ pub(crate) struct Configure {
     by: By,
     /// The identity provider that gets another configuration, by its name in the lab file.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     idp: Option<Spanned<String>>,
     /// Its configuration file, a path below `fixtures/`.
     #[serde(default)]
+    #[schemars(with = "Option<PathBuf>")]
     config: Option<Spanned<PathBuf>>,
     /// The API server, by its name in the lab file; `default` when left out.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     cluster: Option<Spanned<String>>,
     /// What must happen; `inForce` when left out.
     #[serde(default)]
@@ -52,7 +64,7 @@ pub(crate) struct Configure {
 }
 
 /// What becomes of a new configuration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum Expect {
     /// It is used.
@@ -61,7 +73,7 @@ enum Expect {
     Refused(Refused),
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Refused {
     /// The words of the API server, or of the product.

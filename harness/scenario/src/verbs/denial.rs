@@ -1,5 +1,6 @@
 //! What is expected of a refusal, and how the reason of a 401 is had.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use crate::reason::{Because, parse};
 use crate::seen::Seen;
 
 /// A refusal; left out, the words may be any.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Denial {
     /// The reason, as data.

@@ -5,6 +5,7 @@ use authlab_lab::control::{Request, Response};
 use authlab_lab::source::SourceError;
 use authlab_lab::spec::ProviderKind;
 use authlab_lab::state::Capability;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use serde_saphyr::Spanned;
@@ -16,14 +17,22 @@ use crate::seen::Seen;
 
 /// Has a provider misbehave until a `mend`, another `fault` of the same provider, or the end of the
 /// scenario. A forge knows every fault, a Dex or a Keycloak only `down`.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - fault: { idp: dex, is: down }
+/// - fault: { idp: forge, is: { discovery: { status: 500 } } }
+/// - fault: { idp: forge, is: { tls: expired } }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Fault {
     /// The identity provider, by its name in the lab file.
+    #[schemars(with = "String")]
     idp: Spanned<String>,
     /// What is wrong: `down` (nobody listens), or one of
     /// `discovery: { status: 500 } | slow | huge | wrongIssuer | redirect`,
     /// `jwks: { status: 500 } | slow | empty | wrongKid`, `tls: otherAuthority | expired`.
+    #[schemars(with = "Wrong")]
     is: Spanned<Wrong>,
 }
 

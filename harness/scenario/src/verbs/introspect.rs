@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use authlab_lab::source::SourceError;
 use authlab_lab::spec::ClientSpec;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,13 +22,20 @@ use crate::seen::Seen;
 
 /// Asks the provider whether a token is good (RFC 7662). Keycloak answers only to a client with a
 /// secret; Dex answers to everybody.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - introspect: { idp: keycloak, as: jane, client: { id: robot, secret: s }, expect: { active: { claims: { username: jane } } } }
+/// - introspect: { idp: dex, as: jane, token: refresh, expect: inactive }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Introspect {
     /// The identity provider, by its name in the lab file.
+    #[schemars(with = "String")]
     idp: Spanned<String>,
     /// The credential whose token is asked about.
     #[serde(rename = "as")]
+    #[schemars(with = "String")]
     as_: Spanned<String>,
     /// Which of its tokens: `access` (when left out), `refresh` or `id`.
     #[serde(default = "access")]
@@ -39,6 +47,7 @@ pub(crate) struct Introspect {
     expect: Word<Expect>,
     /// CEL booleans over `seen`: `seen.claims` are what the provider tells.
     #[serde(default)]
+    #[schemars(with = "Option<OneOrMany<String>>")]
     check: Option<Spanned<OneOrMany<String>>>,
 }
 
@@ -47,7 +56,7 @@ fn access() -> TokenKind {
 }
 
 /// The answer of an introspection.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum Expect {
     /// The token is good.
@@ -59,7 +68,7 @@ enum Expect {
 }
 
 /// A token that is good.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Active {
     /// Some members of the answer, for example `username`; `null` for one that is not there.

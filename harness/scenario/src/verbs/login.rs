@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use authlab_lab::source::SourceError;
 use authlab_lab::spec::{ClientSpec, UserSpec};
 use authlab_lab::state::IdentityProvider;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,40 +24,59 @@ use crate::reproduce;
 use crate::seen::Seen;
 
 /// Logs in at an identity provider and keeps what it gives as a credential.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - login: { idp: dex, grant: password, user: jane, as: jane }
+/// - login: { idp: dex, grant: authorization_code, user: jane, scopes: [openid, offline_access], as: jane }
+/// - login: { idp: dex, grant: refresh_token, from: jane, as: renewed }
+/// - login: { idp: dex, grant: device_code, user: jane, client: { id: tv }, as: tv }
+/// - login: { idp: dex, grant: client_credentials, client: { id: ci, secret: s }, token: id, as: ci }
+/// - login: { idp: dex, grant: token_exchange, subject: robot, connector: cluster, as: exchanged }
+/// - login: { idp: dex, grant: password, user: jane, password: wrong, expect: { refused: { error: access_denied } } }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Login {
     /// The identity provider, by its name in the lab file.
+    #[schemars(with = "String")]
     idp: Spanned<String>,
     /// How.
     grant: Grant,
     /// Who, by the short name in the lab file: for `password`, `authorization_code` and
     /// `device_code`.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     user: Option<Spanned<String>>,
     /// Another password than the user's own. With it `user` may also be somebody whom the lab file
     /// does not know, and is typed as it stands.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     password: Option<SecretString>,
     /// The credential to renew, for `refresh_token`.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     from: Option<Spanned<String>>,
     /// The credential whose token is exchanged, for `token_exchange`.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     subject: Option<Spanned<String>>,
     /// Which token of the subject is shown, and as which type: `id` (when left out), `access` or
     /// `refresh`. A token that no login gave is shown as the type named here.
     #[serde(default)]
+    #[schemars(with = "Option<TokenKind>")]
     subject_token: Option<Spanned<TokenKind>>,
     /// The type of token to ask for in an exchange: `id`, `access` or `refresh`.
     #[serde(default)]
+    #[schemars(with = "Option<TokenKind>")]
     requested_token: Option<Spanned<TokenKind>>,
     /// For whom an exchanged token is asked, one client or more.
     #[serde(default)]
+    #[schemars(with = "Option<OneOrMany<String>>")]
     audience: Option<Spanned<OneOrMany<String>>>,
     /// The connector of a Dex: in an exchange the one that judges the token (`connector_id`), in a
     /// browser the one that is chosen where a page offers several.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     connector: Option<Spanned<String>>,
     /// Another client than the provider's usual one.
     #[serde(default)]
@@ -69,20 +89,23 @@ pub(crate) struct Login {
     /// `client_credentials` and `token_exchange` the access token, which of an exchange is the one
     /// that was issued, whatever its type.
     #[serde(default)]
+    #[schemars(with = "Option<TokenKind>")]
     token: Option<Spanned<TokenKind>>,
     /// The name under which it is kept. A login that must be refused keeps nothing.
     #[serde(default, rename = "as")]
+    #[schemars(with = "Option<String>")]
     as_: Option<Spanned<String>>,
     /// What must happen; `accepted` when left out.
     #[serde(default)]
     expect: Option<Word<Expect>>,
     /// CEL booleans over `seen`: `seen.claims` are the token's claims.
     #[serde(default)]
+    #[schemars(with = "Option<OneOrMany<String>>")]
     check: Option<Spanned<OneOrMany<String>>>,
 }
 
 /// An OAuth 2.0 grant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Grant {
     /// User name and password go to the token endpoint (RFC 6749, section 4.3).
@@ -131,7 +154,7 @@ impl Grant {
 }
 
 /// What becomes of a login.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum Expect {
     /// The person is in.
@@ -141,7 +164,7 @@ enum Expect {
 }
 
 /// A login that succeeds.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Accepted {
     /// Claims of the token; `null` for one that is not there.

@@ -2,6 +2,7 @@
 
 use authlab_lab::source::SourceError;
 use authlab_lab::spec::ClientSpec;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,13 +22,20 @@ use crate::seen::Seen;
 /// Sends the browser to the provider's end-session endpoint (OpenID Connect RP-Initiated Logout
 /// 1.0), the ID token of a login as the hint. What tokens of that session are worth afterwards is
 /// for other steps: at the provider nothing, at the API server as much as before.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - logout: { idp: keycloak, as: jane, redirect: "http://127.0.0.1/bye" }
+/// - logout: { idp: keycloak, as: jane, hint: false, expect: asked }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Logout {
     /// The identity provider, by its name in the lab file.
+    #[schemars(with = "String")]
     idp: Spanned<String>,
     /// The credential whose session ends.
     #[serde(rename = "as")]
+    #[schemars(with = "String")]
     as_: Spanned<String>,
     /// Whether the ID token goes along; `true` when left out. Without it providers ask the user.
     #[serde(default = "yes")]
@@ -48,7 +56,7 @@ fn yes() -> bool {
 }
 
 /// What becomes of a session.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum Expect {
     /// It has ended. With `redirect` the browser is sent there.

@@ -2,6 +2,7 @@
 
 use authlab_lab::source::SourceError;
 use authlab_lab::state::Capability;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use serde_saphyr::Spanned;
@@ -13,10 +14,15 @@ use crate::seen::Seen;
 
 /// Takes back the `fault` of a provider, and waits until that shows and the API server has found its
 /// issuer again.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - mend: { idp: forge }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Mend {
     /// The identity provider, by its name in the lab file.
+    #[schemars(with = "String")]
     idp: Spanned<String>,
 }
 

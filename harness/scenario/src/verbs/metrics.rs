@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use authlab_lab::source::SourceError;
 use authlab_lab::wait::{Look, WaitError, until};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
@@ -25,19 +26,30 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Reads the API server's metrics as the lab's administrator. `rises` and `risesAtLeast` count from
 /// the `metrics` step before this one, which may be empty (`metrics: {}`). Several series that fit
 /// are added up; one that is not there counts 0. The lab is the scenario's alone meanwhile.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - metrics: {}
+/// - whoami: { as: ada, expect: { unauthorized: {} } }
+/// - metrics:
+///     expect:
+///       - { series: authentication_attempts, labels: { result: error }, rises: 1 }
+///       - { series: authenticated_user_requests, atLeast: 1 }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Metrics {
     /// The API server, by its name in the lab file; `default` when left out.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     cluster: Option<Spanned<String>>,
     /// What must be read, each within 5 seconds.
     #[serde(default)]
+    #[schemars(with = "Vec<Series>")]
     expect: Vec<Spanned<Series>>,
 }
 
 /// What is expected of a series: exactly one of `is`, `atLeast`, `rises` and `risesAtLeast`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Series {
     /// The name, for example `authentication_attempts`; of a histogram with its ending.

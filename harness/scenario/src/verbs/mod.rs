@@ -144,7 +144,7 @@ pub(crate) trait Verb: Debug + Send + Sync {
 macro_rules! verbs {
     ($($(#[$doc:meta])* $name:ident($type:ty),)*) => {
         /// One step: a map with one key, the verb.
-        #[derive(Debug, serde::Deserialize)]
+        #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "camelCase")]
         pub(crate) enum Step {
             $($(#[$doc])* $name(Box<$type>),)*

@@ -4,6 +4,7 @@ use authlab_lab::plan::{self, Plan};
 use authlab_lab::source::{Source, SourceError, nearest};
 use authlab_lab::spec::{ClientSpec, ProviderKind};
 use authlab_lab::state::IdentityProvider;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -208,7 +209,7 @@ pub(super) fn token_of(
 }
 
 /// A refusal by an identity provider; fields left out may be anything.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refused {
     /// The OAuth error code, for example `access_denied`; empty where a page refuses.

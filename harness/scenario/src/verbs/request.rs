@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use authlab_lab::source::SourceError;
 use reqwest::Method;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
@@ -18,16 +19,24 @@ use crate::reproduce;
 use crate::seen::Seen;
 
 /// Sends one HTTP request to the API server and looks at status and body.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - request: { path: /livez, expect: { status: 200, body: { is: ok } } }
+/// - request: { as: jane, path: /api/v1/nodes, expect: { status: 403, message: { contains: cannot list } } }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Request {
     /// The credential; `anonymous` when left out.
     #[serde(default, rename = "as")]
+    #[schemars(with = "Option<String>")]
     as_: Option<Spanned<String>>,
     /// The method; `GET` when left out.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     method: Option<Spanned<String>>,
     /// Path and query.
+    #[schemars(with = "String")]
     path: Spanned<String>,
     /// The body: data is sent as JSON, a text as it is.
     #[serde(default)]
@@ -40,16 +49,18 @@ pub(crate) struct Request {
     impersonate: Option<Impersonate>,
     /// The API server, by its name in the lab file; `default` when left out.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     cluster: Option<Spanned<String>>,
     /// What must come back.
     expect: Expect,
     /// CEL booleans over `seen`: `status` (number), `body` (data, or a text).
     #[serde(default)]
+    #[schemars(with = "Option<OneOrMany<String>>")]
     check: Option<Spanned<OneOrMany<String>>>,
 }
 
 /// The answer to a request; fields left out may be anything.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Expect {
     /// The HTTP status. An unexpected 5xx or 429 is the lab's fault, not an answer.

@@ -1,5 +1,6 @@
 //! `review`: whom a token is for, asked by the lab's administrator.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
@@ -15,27 +16,35 @@ use crate::reproduce;
 use crate::seen::Seen;
 
 /// Sends a token to the API server's TokenReview, as webhooks and proxies do.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - review: { as: robot, audiences: [vault], expect: { authenticated: { username: "system:serviceaccount:dev:robot" } } }
+/// - review: { as: ada, expect: { unauthenticated: { because: signature } } }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Review {
     /// The credential whose token is reviewed.
     #[serde(rename = "as")]
+    #[schemars(with = "String")]
     as_: Spanned<String>,
     /// The audiences that the asker stands for; those of the API server when left out.
     #[serde(default)]
     audiences: Vec<String>,
     /// The API server, by its name in the lab file; `default` when left out.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     cluster: Option<Spanned<String>>,
     /// What must come back.
     expect: Word<Expect>,
     /// CEL booleans over `seen`, the review's status.
     #[serde(default)]
+    #[schemars(with = "Option<OneOrMany<String>>")]
     check: Option<Spanned<OneOrMany<String>>>,
 }
 
 /// The answer of a review.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum Expect {
     /// The token is good, and for this user.
@@ -45,7 +54,7 @@ enum Expect {
 }
 
 /// Why a token is not good.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Refused {
     /// The reason, as data.

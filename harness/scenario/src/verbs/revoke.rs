@@ -2,6 +2,7 @@
 
 use authlab_lab::source::SourceError;
 use authlab_lab::spec::ClientSpec;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
@@ -19,13 +20,20 @@ use crate::seen::Seen;
 
 /// Has the provider take a token back (RFC 7009). The API server does not ask the provider about
 /// tokens: one that is revoked is good there until it expires, only its refresh token is gone.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - revoke: { idp: keycloak, as: jane }
+/// - login: { idp: keycloak, grant: refresh_token, from: jane, expect: { refused: { error: invalid_grant } } }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Revoke {
     /// The identity provider, by its name in the lab file.
+    #[schemars(with = "String")]
     idp: Spanned<String>,
     /// The credential whose token is taken back.
     #[serde(rename = "as")]
+    #[schemars(with = "String")]
     as_: Spanned<String>,
     /// Which of its tokens: `refresh` (when left out), `access` or `id`.
     #[serde(default = "refresh")]
@@ -43,7 +51,7 @@ fn refresh() -> TokenKind {
 }
 
 /// What becomes of a token.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum Expect {
     /// It is good no more.

@@ -3,6 +3,7 @@
 use authlab_lab::control::{Request, Response};
 use authlab_lab::source::SourceError;
 use authlab_lab::state::Capability;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use serde_saphyr::Spanned;
@@ -14,10 +15,15 @@ use crate::seen::Seen;
 
 /// Gives a provider a new signing key. The old one stays published beside it, so that tokens of
 /// before hold as long as they live. At the end of the scenario the rotation is undone.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - rotateKeys: { idp: forge }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct RotateKeys {
     /// The identity provider, by its name in the lab file.
+    #[schemars(with = "String")]
     idp: Spanned<String>,
 }
 

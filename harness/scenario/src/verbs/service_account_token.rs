@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use authlab_lab::wait::{Look, until};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
@@ -16,11 +17,16 @@ use crate::reproduce;
 use crate::seen::Seen;
 
 /// Asks the API server, as the lab's administrator, for a token of a service account (TokenRequest).
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - serviceAccountToken: { name: robot, namespace: dev, audiences: [vault], as: robot }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct ServiceAccountToken {
     /// The API server, by its name in the lab file; `default` when left out.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     cluster: Option<Spanned<String>>,
     /// The service account.
     name: String,
@@ -35,6 +41,7 @@ pub(crate) struct ServiceAccountToken {
     expiration_seconds: Option<i64>,
     /// The name under which the token is kept.
     #[serde(rename = "as")]
+    #[schemars(with = "String")]
     as_: Spanned<String>,
 }
 

@@ -6,6 +6,7 @@ use authlab_idp::forge::{KeyChoice, Tamper, TokenAlgorithm, TokenRequest};
 use authlab_lab::control::{Request, Response};
 use authlab_lab::source::{SourceError, nearest};
 use authlab_lab::spec::ProviderKind;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use serde_saphyr::Spanned;
@@ -18,10 +19,17 @@ use crate::seen::Seen;
 
 /// Has a forge of the lab sign a token. `iss`, `iat` and `exp` are added where `claims` lacks them;
 /// `null` for one of them leaves it out.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - token: { issuer: forge, claims: { sub: ada, aud: [kube] }, as: ada }
+/// - token: { issuer: forge, claims: { sub: ada, aud: [kube] }, expires: -5, as: expired }
+/// - token: { issuer: forge, claims: { sub: ada }, key: unpublished, as: forged }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Token {
     /// The forge, by its name in the lab file.
+    #[schemars(with = "String")]
     issuer: Spanned<String>,
     /// The claims, as they are.
     #[serde(default)]
@@ -52,6 +60,7 @@ pub(crate) struct Token {
     tamper: Option<Tamper>,
     /// The name under which the token is kept.
     #[serde(rename = "as")]
+    #[schemars(with = "String")]
     as_: Spanned<String>,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use authlab_lab::source::SourceError;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
@@ -18,13 +19,20 @@ use crate::reproduce;
 use crate::seen::Seen;
 
 /// Shows a token to the provider's userinfo endpoint (OpenID Connect Core 1.0, section 5.3).
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - userinfo: { idp: dex, as: jane, expect: { accepted: { claims: { email: jane@example.com } } } }
+/// - userinfo: { idp: keycloak, as: jane, token: id, expect: { refused: { error: invalid_token } } }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Userinfo {
     /// The identity provider, by its name in the lab file.
+    #[schemars(with = "String")]
     idp: Spanned<String>,
     /// The credential whose token is shown.
     #[serde(rename = "as")]
+    #[schemars(with = "String")]
     as_: Spanned<String>,
     /// Which of its tokens: `access` (when left out) or `id`.
     #[serde(default = "access")]
@@ -34,6 +42,7 @@ pub(crate) struct Userinfo {
     expect: Option<Word<Expect>>,
     /// CEL booleans over `seen`: `seen.claims` are what the provider tells.
     #[serde(default)]
+    #[schemars(with = "Option<OneOrMany<String>>")]
     check: Option<Spanned<OneOrMany<String>>>,
 }
 
@@ -42,7 +51,7 @@ fn access() -> TokenKind {
 }
 
 /// The answer of a userinfo endpoint.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum Expect {
     /// The provider tells.
@@ -52,7 +61,7 @@ enum Expect {
 }
 
 /// What a provider tells.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Accepted {
     /// Some of the claims; `null` for one that is not there.

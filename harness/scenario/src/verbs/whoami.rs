@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use authlab_lab::source::SourceError;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use serde_saphyr::Spanned;
@@ -19,27 +20,37 @@ use crate::seen::Seen;
 
 /// Asks the API server, with a credential, who its bearer is (SelfSubjectReview). The reason of a
 /// 401 comes from a TokenReview by the lab's administrator, since the 401 itself has none.
-#[derive(Debug, Deserialize)]
+///
+/// ```yaml
+/// - whoami: { as: jane, expect: { username: "dex:jane@example.com", groups: { contains: ["dex:dev"] } } }
+/// - whoami: { as: ada, expect: { unauthorized: { because: { audience: { got: [other], want: [kube] } } } } }
+/// - whoami: { as: admin, impersonate: { user: bob }, expect: { username: bob } }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Whoami {
     /// The credential, by the name that a step kept it under; `admin` and `anonymous` always exist.
     #[serde(rename = "as")]
+    #[schemars(with = "String")]
     as_: Spanned<String>,
     /// Speaks for somebody else.
     #[serde(default)]
     impersonate: Option<Impersonate>,
     /// The API server, by its name in the lab file; `default` when left out.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     cluster: Option<Spanned<String>>,
     /// What must come back.
+    #[schemars(with = "Expect")]
     expect: Spanned<Expect>,
     /// CEL booleans over `seen`, the user (`username`, `uid`, `groups`, `extra`).
     #[serde(default)]
+    #[schemars(with = "Option<OneOrMany<String>>")]
     check: Option<Spanned<OneOrMany<String>>>,
 }
 
 /// Either fields of the user, or one of `unauthorized` and `forbidden`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Expect {
     /// The user name.
