@@ -72,6 +72,9 @@ pub struct Plan {
     /// The same of every other API server, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub api_servers: BTreeMap<String, Authentication>,
+    /// Issuers of service-account tokens that the lab file names, by API server.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub service_account_issuers: BTreeMap<String, String>,
     /// The lab file, where `authentication` comes from it: for errors to show.
     pub file: Option<Text>,
 }
@@ -96,6 +99,14 @@ impl Plan {
         for (name, spec) in file.identity_providers {
             providers.insert(name.0, provider(root, &source, spec)?);
         }
+        let others = file.api_servers.iter().map(|(name, spec)| (&*name.0, spec));
+        let service_account_issuers = [(DEFAULT_CLUSTER, &file.api_server)]
+            .into_iter()
+            .chain(others)
+            .filter_map(|(name, spec)| {
+                Some((name.to_owned(), spec.service_account_issuer.clone()?))
+            })
+            .collect();
         let authentication = |spec: ApiServerSpec| {
             let config = spec.authentication;
             let config = config.map(|path| referenced(root, &source, &path));
@@ -113,6 +124,7 @@ impl Plan {
             providers,
             authentication: authentication(file.api_server)?,
             api_servers,
+            service_account_issuers,
             file: Some(Text {
                 name: source.name().to_owned(),
                 text: source.text().to_owned(),

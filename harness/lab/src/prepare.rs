@@ -116,9 +116,9 @@ pub(crate) async fn site(
         set(format!("lab.idp.{name}.issuer"), &issuer);
     }
     // What the file of a realm calls itself; in a lab with several, each says its own.
-    let first = plan.providers.keys();
-    let realm = first.filter_map(|name| values.get(&format!("lab.idp.{name}.realm")));
-    if let Some(realm) = realm.cloned().next() {
+    let mut realms = plan.providers.keys();
+    let realm = realms.find_map(|name| values.get(&format!("lab.idp.{name}.realm")));
+    if let Some(realm) = realm.cloned() {
         values.insert(REALM.to_owned(), realm);
     }
     let mut set = |name: String, value: &str| values.insert(name, value.to_owned());

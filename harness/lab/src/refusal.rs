@@ -72,6 +72,11 @@ pub(crate) fn of_realm(file: &Text, error: &RealmError, message: String) -> LabE
     source.error_word(offset, message, label).into()
 }
 
+/// A refusal that says nothing about its place.
+pub(crate) fn in_this(file: &Text, message: String) -> LabError {
+    file.source().error_word(0, message, "in this file").into()
+}
+
 /// Looks whether the file of a realm, its placeholders filled in `text`, leaves the realm's name to
 /// the lab: its issuer has that name in it, and labs that share a server must not meet.
 pub(crate) fn realm_name(file: &Text, text: &str, wanted: &str) -> Result<(), LabError> {
@@ -94,20 +99,31 @@ pub(crate) fn realm_name(file: &Text, text: &str, wanted: &str) -> Result<(), La
 /// The API server's refusal at the place in the configuration file, or among the lab file's flags,
 /// that its words are about; any other error as it is.
 pub(crate) fn placed(plan: &Plan, error: LabError) -> LabError {
-    let (message, about) = match &error {
+    let (message, about, component) = match &error {
         LabError::Refused { component, message } if !plan.providers.contains_key(component) => {
-            (error.to_string(), message.as_str())
+            (error.to_string(), message.as_str(), component.as_str())
         }
-        LabError::Flag { flag, .. } => (error.to_string(), flag.as_str()),
+        LabError::Flag { flag, .. } => (error.to_string(), flag.as_str(), ""),
         _ => return error,
     };
-    let found = if plan.authentication.flags.is_empty() {
-        plan.authentication
-            .config
-            .as_ref()
-            .and_then(|file| in_file(file, about))
+    let named = |name: &str| {
+        component
+            .strip_suffix('`')
+            .unwrap_or(component)
+            .ends_with(name)
+    };
+    let others = plan.api_servers.iter();
+    let (flags, authentication) = others
+        .filter(|(name, _)| named(name))
+        .map(|(name, there)| (format!("apiServers.{name}.flags"), there))
+        .next()
+        .unwrap_or_else(|| ("apiServer.flags".to_owned(), &plan.authentication));
+    let found = if authentication.flags.is_empty() {
+        let config = authentication.config.as_ref();
+        config.and_then(|file| in_file(file, about))
     } else {
-        plan.file.as_ref().and_then(|file| among_flags(file, about))
+        let file = plan.file.as_ref();
+        file.and_then(|file| among_flags(file, &flags, about))
     };
     match found {
         Some(Found {
@@ -281,11 +297,12 @@ const FLAGS: &[(&str, &str)] = &[
     ("oidc-signing-algs", "signing alg"),
 ];
 
-/// The place in the lab file: the flag that the message names or means, else all of them.
-fn among_flags(file: &Text, message: &str) -> Option<Found> {
+/// The place in the lab file: the flag that the message names or means, of those at `path`, else all
+/// of them.
+fn among_flags(file: &Text, path: &str, message: &str) -> Option<Found> {
     let source = file.source();
     let root = yaml11::parse_spanned(&file.text).ok()?;
-    let given = root.at("apiServer.flags")?;
+    let given = root.at(path)?;
     let Kind::Map(entries) = &given.kind else {
         return None;
     };
@@ -300,7 +317,7 @@ fn among_flags(file: &Text, message: &str) -> Option<Found> {
         .or_else(|| entries.iter().find(|entry| means(entry)));
     let (span, label) = match entry {
         Some(entry) => (entry.key_span, "this flag"),
-        None => (nearest(&root, "apiServer.flags").0, "these flags"),
+        None => (nearest(&root, path).0, "these flags"),
     };
     Some(Found {
         source,

@@ -52,6 +52,9 @@ fn describe(state: &State) {
         state.api_server.version
     ));
     terminal::line(format_args!("  API server  {}", state.api_server.url));
+    for (name, server) in &state.api_servers {
+        terminal::line(format_args!("  {name:<10}  {}", server.url));
+    }
     for (name, provider) in &state.identity_providers {
         terminal::line(format_args!("  {name:<10}  {}", provider.issuer));
         for (user, login) in &provider.users {
@@ -156,7 +159,10 @@ pub fn render(args: &RenderArgs) -> Ended {
         None => {
             let plan = Plan::load(checkout.root(), &state.lab)?;
             let configs = plan.providers.into_values().filter_map(|p| p.config);
-            configs.chain(plan.authentication.config).collect()
+            let others = plan.api_servers.into_values();
+            let others = others.filter_map(|authentication| authentication.config);
+            let configs = configs.chain(plan.authentication.config);
+            configs.chain(others).collect()
         }
     };
     for text in &texts {

@@ -16,7 +16,7 @@ pub(crate) struct Journal(Mutex<VecDeque<String>>);
 impl Journal {
     /// Notes an error as Dex logs it: what failed (`msg`), and why (`err`).
     pub(crate) fn error(&self, message: &str, reason: impl Display) {
-        tracing::error!(%reason, "{message}");
+        tracing::debug!(%reason, "{message}");
         let mut lines = self.lock();
         if lines.len() == LIMIT {
             lines.pop_front();

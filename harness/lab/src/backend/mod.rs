@@ -52,6 +52,15 @@ pub fn api_server(cluster: &str) -> String {
     }
 }
 
+/// The name of the key of an API server's service accounts in the pool.
+#[must_use]
+pub fn service_account_key(cluster: &str) -> String {
+    match cluster {
+        DEFAULT_CLUSTER => "service-accounts".to_owned(),
+        name => format!("service-accounts/{name}"),
+    }
+}
+
 impl Site {
     /// A file of the plan with its placeholders filled.
     ///
@@ -74,6 +83,21 @@ impl Site {
             }
             None => self.render(text),
         }
+    }
+
+    /// The issuer that the lab file gives to an API server's service accounts, placeholders filled.
+    ///
+    /// # Errors
+    /// When a placeholder is unknown to this lab.
+    pub fn service_account_issuer(&self, cluster: &str) -> Result<Option<String>, LabError> {
+        let Some(issuer) = self.plan.service_account_issuers.get(cluster) else {
+            return Ok(None);
+        };
+        let filled = render::value(issuer, &self.values).map_err(|why| LabError::Flag {
+            flag: "service-account-issuer".to_owned(),
+            why,
+        })?;
+        Ok(Some(filled.into_owned()))
     }
 
     /// The API server's authentication with placeholders filled, ready to be used.

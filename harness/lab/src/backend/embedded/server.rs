@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use authlab_apiserver::{ApiServer, Options};
+use authlab_apiserver::{ApiServer, Options, ServiceAccounts};
 use tokio::sync::Mutex;
 
 use super::listener;
-use crate::backend::{LabError, Site, api_server};
+use crate::backend::{LabError, Site, api_server, service_account_key};
 use crate::control::{By, Configure, Response};
 use crate::plan::Authentication;
 use crate::state::DEFAULT_CLUSTER;
@@ -34,6 +34,7 @@ impl Server {
             authority: site.authority.clone(),
             keys: site.keys.clone(),
             authentication: for_server(&current),
+            service_accounts: service_accounts(site, cluster)?,
         })
         .map_err(|error| LabError::Refused {
             component: match cluster {
@@ -98,6 +99,17 @@ impl Server {
     pub(super) async fn shutdown(self) {
         self.api.shutdown().await;
     }
+}
+
+/// Each cluster is a world of its own: other objects, another key.
+fn service_accounts(site: &Site, cluster: &str) -> Result<ServiceAccounts, LabError> {
+    let usual = ServiceAccounts::default();
+    Ok(ServiceAccounts {
+        issuer: site
+            .service_account_issuer(cluster)?
+            .unwrap_or(usual.issuer),
+        key: service_account_key(cluster),
+    })
 }
 
 fn for_server(wanted: &Authentication) -> authlab_apiserver::Authentication {

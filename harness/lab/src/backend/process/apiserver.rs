@@ -12,7 +12,7 @@ use super::{
     GRACE, HOST_USER, LabError, READY, Site, admin, component, controllers, klog, release,
     taken_port, write,
 };
-use crate::backend::api_server;
+use crate::backend::{api_server, service_account_key};
 use crate::exec::{Child, Program};
 use crate::plan::Authentication;
 use crate::state::DEFAULT_CLUSTER;
@@ -26,8 +26,6 @@ const FOUND: Duration = Duration::from_secs(20);
 
 /// Issuer and audience of service-account tokens, as kubeadm and kind set them.
 const SERVICE_ACCOUNT_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
-/// The key of service-account tokens in the pool.
-const KEY_SLOT: &str = "service-accounts";
 /// An address for documentation (RFC 5737): nobody connects to it. Left out, the API server looks
 /// for the machine's own and does not start where there is no default route.
 const ADVERTISED: &str = "192.0.2.1";
@@ -59,12 +57,17 @@ impl ApiServer {
         let file = |name: &str, content: &str| write(folder.join(name), content.as_bytes());
         let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"];
         let certificate = site.authority.server_certificate(&names)?;
-        // Each cluster is a world of its own, on one etcd: other objects, other keys.
-        let (slot, prefix) = match cluster {
-            DEFAULT_CLUSTER => (KEY_SLOT.to_owned(), "/registry".to_owned()),
-            other => (format!("{KEY_SLOT}/{other}"), format!("/{other}")),
+        // Each cluster is a world of its own, on one etcd: other objects, another key.
+        let prefix = match cluster {
+            DEFAULT_CLUSTER => "/registry".to_owned(),
+            other => format!("/{other}"),
         };
-        let key = site.keys.key(Algorithm::RS256, &slot)?;
+        let key = site
+            .keys
+            .key(Algorithm::RS256, &service_account_key(cluster))?;
+        let issuer = site.service_account_issuer(cluster)?;
+        let issuer = issuer.unwrap_or_else(|| SERVICE_ACCOUNT_ISSUER.to_owned());
+        let jwks = format!("https://127.0.0.1:{port}/openid/v1/jwks");
         let audit_log = folder.join("audit.log");
         let flags = [
             ("etcd-servers", etcd.into()),
@@ -81,7 +84,9 @@ impl ApiServer {
                 "client-ca-file",
                 file("client-ca.pem", site.authority.certificate_pem())?,
             ),
-            ("service-account-issuer", SERVICE_ACCOUNT_ISSUER.into()),
+            ("service-account-issuer", issuer.into()),
+            // Left out, it has the address that is advertised.
+            ("service-account-jwks-uri", jwks.into()),
             (
                 "service-account-key-file",
                 file("service-accounts.pem", key.public_key_pem())?,
@@ -103,7 +108,7 @@ impl ApiServer {
         ];
         Ok(Self {
             program: Program {
-                name: name.clone(),
+                name,
                 path: tools.path(NAME)?.to_owned(),
                 args: flags
                     .map(|(name, value)| format!("--{name}={}", value.display()).into())

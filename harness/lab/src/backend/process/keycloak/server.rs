@@ -164,7 +164,7 @@ fn cause(log: &str) -> Option<String> {
             .map_or(words, |(_, words)| words);
         Some(words.trim().to_owned())
     };
-    log.lines().filter_map(told).last()
+    log.lines().rev().find_map(told)
 }
 
 /// `.authlab/keycloak`, beside the folder of all labs.
