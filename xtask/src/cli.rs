@@ -81,6 +81,9 @@ pub enum Command {
     /// Build the real components (needs Go) and say where they are.
     #[command(after_help = "Examples:\n  cargo xtask tools\n  cargo xtask tools --list")]
     Tools(ToolsArgs),
+    /// Build the container images of clusters (needs Docker and Go) and say what they are called.
+    #[command(after_help = "Examples:\n  cargo xtask images\n  cargo xtask images node")]
+    Images(ImagesArgs),
     /// Say what this machine can run, and what to do about the rest; changes nothing.
     #[command(
         after_help = "Examples:\n  cargo xtask doctor\n  cargo xtask doctor --json\n\nExit codes: \
@@ -338,6 +341,13 @@ pub struct ToolsArgs {
     /// Build nothing, only show what there is.
     #[arg(long)]
     pub list: bool,
+}
+
+/// Flags of `images`.
+#[derive(Debug, Args)]
+pub struct ImagesArgs {
+    /// Only these [default: all].
+    pub images: Vec<String>,
 }
 
 /// Flags of `doctor`.

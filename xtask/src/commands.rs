@@ -5,6 +5,7 @@ pub mod convert;
 pub mod doctor;
 pub mod e2e;
 pub mod explain;
+pub mod images;
 pub mod labs;
 pub mod test;
 pub mod tidy;

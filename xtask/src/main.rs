@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => commands::explain::run(&args),
         Command::Convert(args) => commands::convert::run(&args),
         Command::Tools(args) => commands::tooling::run(&args),
+        Command::Images(args) => commands::images::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Test(args) => commands::test::run(&args),

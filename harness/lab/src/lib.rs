@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod exec;
 pub mod folder;
 pub mod host;
+pub mod images;
 pub mod interrupt;
 pub mod kubeconfig;
 pub mod lifecycle;

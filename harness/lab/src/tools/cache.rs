@@ -17,11 +17,11 @@ use crate::wait::{Look, until};
 const LOCK_BOUND: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Debug, Clone)]
-pub(super) struct Cache(PathBuf);
+pub(crate) struct Cache(PathBuf);
 
 impl Cache {
     /// Where the environment says.
-    pub(super) fn find() -> Result<Self, ToolsError> {
+    pub(crate) fn find() -> Result<Self, ToolsError> {
         let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let base = set("AUTHLAB_CACHE")
             .map(PathBuf::from)
@@ -41,12 +41,12 @@ impl Cache {
     }
 
     /// Where what is called `name` and was made under `key` lies.
-    pub(super) fn place(&self, name: &str, key: &str) -> PathBuf {
+    pub(crate) fn place(&self, name: &str, key: &str) -> PathBuf {
         self.0.join(name).join(key)
     }
 
     /// Waits until nobody else builds the tool. The lock ends with the returned file.
-    pub(super) async fn lock(
+    pub(crate) async fn lock(
         &self,
         name: &str,
         progress: &dyn Progress,
@@ -84,7 +84,7 @@ fn key(tool: &Tool, module: &Module, go: &Go) -> String {
 }
 
 /// 16 hexadecimal digits that stand for these texts in this order.
-pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a String>) -> String {
+pub(crate) fn digest<'a>(parts: impl IntoIterator<Item = &'a String>) -> String {
     let mut digest = Sha256::new();
     for part in parts {
         // Lengths keep two parts from being read as two others.
@@ -104,7 +104,7 @@ pub(super) fn is_whole(folder: &Path, tool: &Tool) -> bool {
 
 /// A new folder beside `folder`, on the same disk; what builds that were killed left is removed.
 /// Only for the holder of the lock.
-pub(super) fn scratch(folder: &Path) -> io::Result<tempfile::TempDir> {
+pub(crate) fn scratch(folder: &Path) -> io::Result<tempfile::TempDir> {
     const PREFIX: &str = ".building-";
     let parent = folder.parent().unwrap_or(Path::new("."));
     for entry in std::fs::read_dir(parent)?.flatten() {

@@ -5,12 +5,12 @@
 //! built twice, two runs at once wait for each other, and a folder in the cache is always whole.
 
 mod build;
-mod cache;
+pub(crate) mod cache;
 mod error;
 mod go;
 mod keycloak;
 mod progress;
-mod run;
+pub(crate) mod run;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -76,7 +76,43 @@ pub const KUBELOGIN: Tool = Tool {
     stamp: None,
 };
 
-/// Every tool there is, quick builds first.
+/// What a node of a kind cluster holds beside [`KUBERNETES`].
+pub const KUBERNETES_NODE: Tool = Tool {
+    name: "kubernetes-node",
+    programs: &[
+        ("kube-proxy", "kube-proxy"),
+        ("kube-scheduler", "kube-scheduler"),
+        ("kubeadm", "kubeadm"),
+        ("kubelet", "kubelet"),
+    ],
+    stamp: KUBERNETES.stamp,
+};
+/// The container runtime of a node.
+pub const CONTAINERD: Tool = Tool {
+    name: "containerd",
+    programs: &[
+        ("containerd", "containerd"),
+        ("containerd-shim-runc-v2", "containerd-shim-runc-v2"),
+        ("ctr", "ctr"),
+    ],
+    stamp: None,
+};
+/// A cluster's name server.
+pub const COREDNS: Tool = Tool {
+    name: "coredns",
+    programs: &[("coredns", "coredns")],
+    stamp: None,
+};
+/// kind, which makes clusters of containers.
+pub const KIND: Tool = Tool {
+    name: "kind",
+    programs: &[("kind", "kind")],
+    stamp: None,
+};
+/// What clusters of containers need beside [`ALL`].
+pub const CLUSTER: [Tool; 4] = [KIND, CONTAINERD, COREDNS, KUBERNETES_NODE];
+
+/// Every tool that labs of processes need, quick builds first.
 pub const ALL: [Tool; 4] = [KUBELOGIN, ETCD, DEX, KUBERNETES];
 
 /// Built programs.
@@ -159,6 +195,14 @@ async fn ensure_in(
         }
     }
     Ok(Tools(programs))
+}
+
+/// The version of a tool of the checkout at `root`: `v1.36.3`.
+///
+/// # Errors
+/// When its module's files cannot be read.
+pub fn version(root: &Path, tool: &Tool) -> Result<String, ToolsError> {
+    Ok(Module::read(root, tool)?.version(tool))
 }
 
 /// What the cache holds of every tool of the checkout at `root`.

@@ -16,7 +16,7 @@ const LAST_LINES: usize = 20;
 ///
 /// # Errors
 /// With all its lines when it fails or cannot be started.
-pub(super) async fn run(
+pub(crate) async fn run(
     mut command: Command,
     tool: &str,
     progress: &dyn Progress,
@@ -66,7 +66,7 @@ async fn steps(
 }
 
 /// The last of these lines.
-pub(super) fn last<'a>(lines: impl IntoIterator<Item = &'a String>) -> String {
+pub(crate) fn last<'a>(lines: impl IntoIterator<Item = &'a String>) -> String {
     let lines: Vec<&str> = lines.into_iter().map(String::as_str).collect();
     lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
 }

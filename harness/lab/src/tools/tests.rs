@@ -82,7 +82,7 @@ fn the_linker_is_told_the_version_of_the_module() {
 #[test]
 fn the_checkouts_own_modules_say_their_versions() {
     let checkout = crate::checkout::Checkout::here();
-    for tool in ALL {
+    for tool in ALL.into_iter().chain(CLUSTER) {
         let module = Module::read(checkout.root(), &tool).unwrap();
         assert!(module.version(&tool).starts_with('v'), "{}", tool.name);
         module.linker_flags(&tool).unwrap();

@@ -1,0 +1,3 @@
+module authlab/images/node/pause
+
+go 1.24

@@ -1,0 +1,130 @@
+//! Container images, built from the programs of `ci/tools/` by the recipes of `ci/images/`.
+//!
+//! An image is tagged with a key made of its recipe and its programs: what is there under its tag
+//! is never built again. Docker's own store is the cache.
+
+mod dex;
+mod docker;
+mod error;
+mod node;
+
+use std::path::Path;
+use std::time::Instant;
+
+pub use error::ImagesError;
+
+use crate::tools::cache::Cache;
+use crate::tools::{Event, Progress};
+
+/// An image that labs of containers use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A node of a kind cluster, with everything that its Kubernetes version asks for.
+    Node,
+    /// Dex.
+    Dex,
+}
+
+/// Every image there is, quick builds first.
+pub const ALL: [Kind; 2] = [Kind::Dex, Kind::Node];
+
+impl Kind {
+    /// As it is written on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Dex => "dex",
+        }
+    }
+}
+
+/// An image in Docker's store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// What it is.
+    pub kind: Kind,
+    /// The name by which Docker knows it: `authlab/node:v1.36.3-<key>`.
+    pub reference: String,
+    /// Its size in bytes, layers shared with others included.
+    pub size: u64,
+}
+
+/// Makes sure that Docker has these images, and that their programs are built. Ends soon when that
+/// is so. Dropping the future ends what is under way.
+///
+/// # Errors
+/// See [`ImagesError`]: each says what to do.
+pub async fn ensure(
+    root: &Path,
+    wanted: &[Kind],
+    progress: &dyn Progress,
+) -> Result<Vec<Image>, ImagesError> {
+    docker::answers().await?;
+    let mut images = Vec::new();
+    for kind in wanted {
+        images.push(match kind {
+            Kind::Node => one(&node::Recipe::read(root, progress).await?, progress).await?,
+            Kind::Dex => one(&dex::Recipe::read(root, progress).await?, progress).await?,
+        });
+    }
+    Ok(images)
+}
+
+/// How one image is made.
+trait Recipe {
+    fn kind(&self) -> Kind;
+    /// The image's name with its tag.
+    fn reference(&self) -> &str;
+    /// Builds it; `scratch` is an empty folder on the disk of the tool cache.
+    async fn build(&self, scratch: &Path, progress: &dyn Progress) -> Result<(), ImagesError>;
+}
+
+async fn one(recipe: &impl Recipe, progress: &dyn Progress) -> Result<Image, ImagesError> {
+    let (kind, reference) = (recipe.kind(), recipe.reference());
+    let found = |size| Image {
+        kind,
+        reference: reference.to_owned(),
+        size,
+    };
+    if let Some(size) = docker::size(reference).await? {
+        return Ok(found(size));
+    }
+    let name = format!("image-{}", kind.name());
+    let cache = Cache::find()?;
+    let lock = cache.lock(&name, progress).await?;
+    // Whoever held the lock may just have built it.
+    if docker::size(reference).await?.is_none() {
+        let tool = format!("the image of {}", kind.name());
+        let start = Instant::now();
+        progress.event(&Event::Started { tool: &tool });
+        let place = cache.place(&name, "new");
+        let scratch = crate::tools::cache::scratch(&place).map_err(error::unwritable(&place))?;
+        recipe.build(scratch.path(), progress).await?;
+        let elapsed = start.elapsed();
+        progress.event(&Event::Built {
+            tool: &tool,
+            elapsed,
+        });
+    }
+    drop(lock);
+    match docker::size(reference).await? {
+        Some(size) => Ok(found(size)),
+        None => Err(ImagesError::NotMade {
+            reference: reference.to_owned(),
+        }),
+    }
+}
+
+/// Puts a program into a folder: as another name of the same file where the disk allows it.
+fn put(program: &Path, folder: &Path) -> Result<(), ImagesError> {
+    let name = program.file_name().unwrap_or_default();
+    let to = folder.join(name);
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::hard_link(program, &to))
+        .or_else(|_| std::fs::copy(program, &to).map(drop))
+        .map_err(error::unwritable(&to))
+}
+
+#[cfg(test)]
+mod tests;

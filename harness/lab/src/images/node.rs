@@ -1,0 +1,262 @@
+//! A node of a kind cluster: Debian, Kubernetes' programs, and the images of its own components.
+//!
+//! Three steps: a Debian (kept as an image of its own, since it seldom changes); the programs and
+//! files of `ci/images/node/` in it; in a container of that, containerd takes in an image of each
+//! component and leaves its state, unpacked, for the last layer.
+
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use super::{ImagesError, Kind, docker, error, put};
+use crate::tools::{self, Progress, Tools, cache};
+
+const RECIPE: &str = "ci/images/node";
+const IMAGE: &str = "node";
+const DEBIAN: &str = "bookworm";
+/// What the node itself runs.
+const PROGRAMS: [&str; 6] = [
+    "containerd",
+    "containerd-shim-runc-v2",
+    "ctr",
+    "kubeadm",
+    "kubectl",
+    "kubelet",
+];
+/// What runs in pods of its own.
+const COMPONENTS: [&str; 6] = [
+    "coredns",
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-proxy",
+    "kube-scheduler",
+];
+/// The images' list names it too: built here from one file.
+const PAUSE: &str = "pause";
+
+pub(super) struct Recipe {
+    tools: Tools,
+    folder: PathBuf,
+    /// Debian's packages.
+    packages: String,
+    debian: String,
+    version: String,
+    reference: String,
+}
+
+impl Recipe {
+    pub(super) async fn read(root: &Path, progress: &dyn Progress) -> Result<Self, ImagesError> {
+        let folder = root.join(RECIPE);
+        let mut texts = Vec::new();
+        read(&folder, &mut texts)?;
+        let packages = folder.join("packages");
+        let packages = std::fs::read_to_string(&packages).map_err(error::unreadable(&packages))?;
+        let needed = [
+            tools::ETCD,
+            tools::CONTAINERD,
+            tools::COREDNS,
+            tools::KUBERNETES,
+            tools::KUBERNETES_NODE,
+        ];
+        let tools = tools::ensure(root, &needed, progress).await?;
+        for program in PROGRAMS.iter().chain(&COMPONENTS) {
+            // A program's path holds the key of its build.
+            texts.push(tools.path(program)?.display().to_string());
+        }
+        let version = tools::version(root, &tools::KUBERNETES)?;
+        let key = cache::digest(&texts);
+        Ok(Self {
+            debian: format!("authlab/debian:{DEBIAN}-{}", cache::digest([&packages])),
+            reference: format!("authlab/node:{version}-{key}"),
+            tools,
+            folder,
+            packages,
+            version,
+        })
+    }
+
+    /// Debian with the packages, unless it is there.
+    async fn debian(&self, scratch: &Path, progress: &dyn Progress) -> Result<(), ImagesError> {
+        if docker::size(&self.debian).await?.is_some() {
+            return Ok(());
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        if !std::env::split_paths(&path).any(|folder| folder.join("mmdebstrap").is_file()) {
+            return Err(ImagesError::NoDebian);
+        }
+        let packages: Vec<&str> = self.packages.lines().collect();
+        let mut make = Command::new("mmdebstrap");
+        make.args(["--variant=minbase", "--aptopt=Acquire::Languages \"none\""]);
+        for left_out in ["man", "doc", "locale", "info"] {
+            make.arg(format!("--dpkgopt=path-exclude=/usr/share/{left_out}/*"));
+        }
+        make.arg(format!("--include={}", packages.join(",")))
+            .args([DEBIAN, "debian.tar"])
+            .current_dir(scratch);
+        docker::run_step(IMAGE, "making a Debian", make, progress).await?;
+        let args = ["import", "debian.tar", &self.debian];
+        docker::step(IMAGE, "docker import", &args, scratch, progress).await?;
+        let tar = scratch.join("debian.tar");
+        std::fs::remove_file(&tar).map_err(error::unwritable(&tar))
+    }
+
+    /// The images that kubeadm asks for.
+    async fn wanted(&self) -> Result<Vec<String>, ImagesError> {
+        let failed = |lines: String| ImagesError::Step {
+            image: IMAGE,
+            step: "kubeadm config images list",
+            lines,
+        };
+        let output = Command::new(self.tools.path("kubeadm")?)
+            .args(["config", "images", "list"])
+            .args(["--kubernetes-version", &self.version])
+            .kill_on_drop(true)
+            .output()
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        if !output.status.success() {
+            return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
+        }
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    /// Writes what Docker is to put over the Debian.
+    fn context(&self, context: &Path, pause: &str) -> Result<(), ImagesError> {
+        for program in PROGRAMS {
+            put(self.tools.path(program)?, &context.join("programs"))?;
+        }
+        copy(&self.folder.join("files"), &context.join("files"))?;
+        let write = |name: &str, text: &str| {
+            let path = context.join(name);
+            let folder = path.parent().unwrap_or(context);
+            std::fs::create_dir_all(folder)
+                .and_then(|()| std::fs::write(&path, text))
+                .map_err(error::unwritable(&path))
+        };
+        write("files/kind/version", &self.version)?;
+        let config = "files/etc/containerd/config.toml";
+        let path = self.folder.join(config);
+        let text = std::fs::read_to_string(&path).map_err(error::unreadable(&path))?;
+        write(config, &text.replace("@PAUSE@", pause))?;
+        let path = self.folder.join("Dockerfile");
+        let text = std::fs::read_to_string(&path).map_err(error::unreadable(&path))?;
+        write("Dockerfile", &text)
+    }
+
+    async fn pause(&self, to: &Path, progress: &dyn Progress) -> Result<(), ImagesError> {
+        let mut build = Command::new("go");
+        build
+            .args(["build", "-trimpath", "-ldflags", "-s -w", "-o"])
+            .arg(to.join(PAUSE))
+            .arg(".")
+            .env("CGO_ENABLED", "0")
+            .current_dir(self.folder.join(PAUSE));
+        docker::run_step(IMAGE, "building pause", build, progress).await
+    }
+}
+
+impl super::Recipe for Recipe {
+    fn kind(&self) -> Kind {
+        Kind::Node
+    }
+
+    fn reference(&self) -> &str {
+        &self.reference
+    }
+
+    async fn build(&self, scratch: &Path, progress: &dyn Progress) -> Result<(), ImagesError> {
+        if !cfg!(target_os = "linux") {
+            return Err(ImagesError::NotLinux);
+        }
+        self.debian(scratch, progress).await?;
+        let wanted = self.wanted().await?;
+        let pause = wanted.iter().find(|image| image.contains("/pause:"));
+
+        let context = scratch.join("context");
+        self.context(&context, pause.map_or("", String::as_str))?;
+        let base = format!("{}-base", self.reference);
+        let debian = format!("DEBIAN={}", self.debian);
+        let args = ["build", "--build-arg", &debian, "--tag", &base, "."];
+        docker::step(IMAGE, "docker build", &args, &context, progress).await?;
+
+        let images = scratch.join("images");
+        for component in COMPONENTS {
+            put(self.tools.path(component)?, &images)?;
+        }
+        self.pause(&images, progress).await?;
+        put(&self.folder.join("preload"), &images)?;
+        let list = images.join("list");
+        let text: String = wanted.iter().map(|image| format!("{image}\n")).collect();
+        std::fs::write(&list, text).map_err(error::unwritable(&list))?;
+        let out = scratch.join("out");
+        std::fs::create_dir_all(&out).map_err(error::unwritable(&out))?;
+        let given = format!("{}:/images:ro", images.display());
+        let taken = format!("{}:/out", out.display());
+        let args = [
+            "run",
+            "--rm",
+            "--privileged",
+            "--volume",
+            "/var/lib/containerd",
+            "--volume",
+            &given,
+            "--volume",
+            &taken,
+            "--entrypoint",
+            "/images/preload",
+            &base,
+        ];
+        docker::step(
+            IMAGE,
+            "taking in the components' images",
+            &args,
+            scratch,
+            progress,
+        )
+        .await?;
+
+        let dockerfile = out.join("Dockerfile");
+        let text = format!("FROM {base}\nADD containerd.tar /var/lib/\n");
+        std::fs::write(&dockerfile, text).map_err(error::unwritable(&dockerfile))?;
+        let args = ["build", "--tag", &self.reference, "."];
+        docker::step(IMAGE, "docker build", &args, &out, progress).await?;
+        // Only the name: its layers are the image's own.
+        let args = ["image", "rm", "--no-prune", &base];
+        docker::step(IMAGE, "docker image rm", &args, scratch, progress).await
+    }
+}
+
+/// Every file below a folder, name and content, in a fixed order.
+pub(super) fn read(folder: &Path, texts: &mut Vec<String>) -> Result<(), ImagesError> {
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .map_err(error::unreadable(folder))?;
+    entries.sort();
+    for entry in entries {
+        if entry.is_dir() {
+            read(&entry, texts)?;
+        } else {
+            let name = entry.file_name().unwrap_or_default();
+            texts.push(name.to_string_lossy().into_owned());
+            texts.push(std::fs::read_to_string(&entry).map_err(error::unreadable(&entry))?);
+        }
+    }
+    Ok(())
+}
+
+/// Copies a folder with the modes of its files.
+fn copy(from: &Path, to: &Path) -> Result<(), ImagesError> {
+    std::fs::create_dir_all(to).map_err(error::unwritable(to))?;
+    let entries = std::fs::read_dir(from).map_err(error::unreadable(from))?;
+    for entry in entries.flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to)?;
+        } else {
+            std::fs::copy(&from, &to).map_err(error::unwritable(&to))?;
+        }
+    }
+    Ok(())
+}
