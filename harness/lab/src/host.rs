@@ -288,7 +288,7 @@ impl Shared {
         for (name, authentication) in &self.baseline {
             let baseline = Configure {
                 authentication: authentication.clone(),
-                by: By::Auto,
+                by: *mended.as_ref().unwrap_or(&By::Restart),
                 cluster: Some(name.clone()),
             };
             match self.running.configure(&baseline).await {
@@ -298,7 +298,7 @@ impl Shared {
             }
         }
         match mended {
-            Ok(()) => Response::InForce,
+            Ok(_) => Response::InForce,
             Err(message) => Response::Failed { message },
         }
     }

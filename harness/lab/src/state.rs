@@ -180,8 +180,13 @@ impl State {
             ("AUTHLAB_CA".to_owned(), path(&folder.join("ca.pem"))),
             ("AUTHLAB_API_SERVER".to_owned(), self.api_server.url.clone()),
         ];
+        let upper = |name: &str| name.to_uppercase().replace('-', "_");
+        for (name, server) in &self.api_servers {
+            let name = format!("AUTHLAB_API_SERVER_{}", upper(name));
+            variables.push((name, server.url.clone()));
+        }
         for (name, provider) in &self.identity_providers {
-            let name = name.to_uppercase().replace('-', "_");
+            let name = upper(name);
             variables.push((format!("AUTHLAB_ISSUER_{name}"), provider.issuer.clone()));
         }
         variables

@@ -310,6 +310,29 @@ async fn what_cannot_be_done_is_said_in_words() {
     host.stop().await;
 }
 
+/// What one of them refuses is shown in the file of that one.
+#[tokio::test]
+async fn a_refusal_of_another_api_server_is_placed_in_its_file() {
+    let (root, checkout) = root();
+    let fixtures = root.path().join("fixtures");
+    let lab = "description: one good, one bad\n\
+        apiServer: {authentication: good.yaml}\n\
+        apiServers: {east: {authentication: bad.yaml}}\n";
+    let kind = "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\n";
+    let bad = format!(
+        "{kind}jwt:\n- issuer: {{url: \"http://a\", audiences: [b]}}\n  claimMappings: {{username: {{claim: sub, prefix: \"\"}}}}\n"
+    );
+    std::fs::write(fixtures.join("labs/two.yaml"), lab).unwrap();
+    std::fs::write(fixtures.join("good.yaml"), kind).unwrap();
+    std::fs::write(fixtures.join("bad.yaml"), bad).unwrap();
+    let plan = Plan::load(checkout.root(), "two").unwrap();
+    let refused = Host::start(&checkout, BackendKind::Embedded, plan, "two").await;
+    let refused = format!("{:?}", miette::Report::new(refused.err().unwrap()));
+    for part in ["the API server `east` refused", "bad.yaml:4:", "https"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+}
+
 #[tokio::test]
 async fn api_servers_of_one_lab_trust_for_themselves() {
     let (_root, host) = changeable().await;

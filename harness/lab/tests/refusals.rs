@@ -172,6 +172,22 @@ fn lab_files() {
             lab(("  dex:\n", "  admin:\n")),
         ),
         (
+            "API server with the name of the usual one",
+            format!("{LAB}apiServers: {{ default: {{}} }}\n"),
+        ),
+        (
+            "API server with a name for no file",
+            format!("{LAB}apiServers: {{ East/1: {{}} }}\n"),
+        ),
+        (
+            "API server with an unknown key",
+            format!("{LAB}apiServers: {{ east: {{ authenticaton: kubernetes/dex.yaml }} }}\n"),
+        ),
+        (
+            "absent fixture of another API server",
+            format!("{LAB}apiServers: {{ east: {{ authentication: kubernetes/dx.yaml }} }}\n"),
+        ),
+        (
             "unknown flag",
             lab((
                 "  authentication: kubernetes/dex.yaml",

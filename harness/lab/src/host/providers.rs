@@ -10,7 +10,7 @@ use authlab_pki::{Authority, Certificate, PkiError, Validity};
 use tokio::sync::Mutex;
 
 use crate::backend::{Running, done};
-use crate::control::Response;
+use crate::control::{By, Response};
 use crate::plan::{Provider, Text};
 use crate::spec::ProviderKind;
 
@@ -68,11 +68,10 @@ impl Providers {
             Err(message) => return Response::Failed { message },
         };
         let mut changed = self.changed.lock().await;
+        changed.rotated.insert(name.to_owned());
         if planned.kind != ProviderKind::Forge {
-            // Its keys are its own: there is no way back, and no need of one.
             return running.rotate_keys(name).await;
         }
-        changed.rotated.insert(name.to_owned());
         match self.forges.get(name) {
             Some(forge) => done(forge.rotate_keys().await.map_err(|error| error.to_string())),
             None => done(Ok(())),
@@ -126,11 +125,13 @@ impl Providers {
         response
     }
 
-    /// Brings every provider back to what it was at the start.
+    /// Brings every provider back to what it was at the start. The keys of a product are its own
+    /// and stay: API servers must forget the old ones, which they may keep for hours, and start
+    /// again when this says so.
     ///
     /// # Errors
     /// What could not be undone; the rest has been.
-    pub(super) async fn restore(&self, running: &dyn Running) -> Result<(), String> {
+    pub(super) async fn restore(&self, running: &dyn Running) -> Result<By, String> {
         let mut changed = self.changed.lock().await;
         let Changed {
             broken,
@@ -145,11 +146,14 @@ impl Providers {
         for name in broken {
             note(self.set(running, &name, None).await);
         }
+        let mut by = By::Auto;
         for name in rotated {
-            if let Some(forge) = self.forges.get(&name) {
-                note(done(
-                    forge.reset_keys().await.map_err(|error| error.to_string()),
-                ));
+            match self.forges.get(&name) {
+                None => by = By::Restart,
+                Some(forge) => {
+                    let reset = forge.reset_keys().await;
+                    note(done(reset.map_err(|error| error.to_string())));
+                }
             }
         }
         for name in configured {
@@ -159,7 +163,7 @@ impl Providers {
             }
         }
         match failures.as_slice() {
-            [] => Ok(()),
+            [] => Ok(by),
             failures => Err(failures.join("\n")),
         }
     }
