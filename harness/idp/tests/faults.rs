@@ -99,7 +99,9 @@ impl Lab {
             None => outcome,
         };
         let port = self.forge.issuer().rsplit(':').next().unwrap();
-        text.replace(port, "PORT")
+        let time = regex::Regex::new(r"\d{4}-\d\d-\d\dT[\d:]+Z").unwrap();
+        let text = text.replace(port, "PORT");
+        time.replace_all(&text, "TIME").into_owned()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::{error::Error, io};
 
+use chrono::{DateTime, SecondsFormat};
 use reqwest::{Client, StatusCode, header::CONTENT_TYPE, header::HeaderMap};
+use rustls::pki_types::UnixTime;
 
 use crate::{
     golang::{json, quote::quote},
@@ -158,11 +160,11 @@ fn tls_cause(error: &rustls::Error) -> String {
             CertificateError::UnknownIssuer => {
                 "x509: certificate signed by unknown authority".to_owned()
             }
-            CertificateError::Expired
-            | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. } => {
-                "x509: certificate has expired or is not yet valid".to_owned()
+            CertificateError::ExpiredContext { time, not_after } => {
+                out_of_date(*time, "after", *not_after)
+            }
+            CertificateError::NotValidYetContext { time, not_before } => {
+                out_of_date(*time, "before", *not_before)
             }
             CertificateError::NotValidForNameContext {
                 expected,
@@ -184,4 +186,18 @@ fn tls_cause(error: &rustls::Error) -> String {
         other => return format!("remote error: {other}"),
     };
     format!("tls: failed to verify certificate: {problem}")
+}
+
+/// A certificate that is not valid at the moment (RFC 5280 section 4.1.2.5).
+fn out_of_date(now: UnixTime, relation: &str, bound: UnixTime) -> String {
+    let time = |time: UnixTime| {
+        let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+        time.to_rfc3339_opts(SecondsFormat::Secs, true)
+    };
+    format!(
+        "x509: certificate has expired or is not yet valid: current time {} is {relation} {}",
+        time(now),
+        time(bound)
+    )
 }
