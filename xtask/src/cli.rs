@@ -91,7 +91,7 @@ pub enum Command {
     )]
     Doctor(DoctorArgs),
     /// Measure what takes how long, side by side in one run.
-    #[command(after_help = "Example:\n  cargo xtask bench --process --write")]
+    #[command(after_help = "Example:\n  cargo xtask bench --process --cold --write")]
     Bench(BenchArgs),
     /// Run all tests: unit, integration, and every scenario on the embedded backend.
     #[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test dex::")]
@@ -370,6 +370,9 @@ pub struct BenchArgs {
     /// Measure labs of real components too.
     #[arg(long)]
     pub process: bool,
+    /// Measure the compilation of the driver from nothing too (some minutes, one core or more).
+    #[arg(long)]
+    pub cold: bool,
     /// Write docs/benchmarks.md.
     #[arg(long)]
     pub write: bool,

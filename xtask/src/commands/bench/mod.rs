@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what takes how long, measured side by side in one run.
 
+mod cold;
 mod embedded;
 mod process;
 mod series;
@@ -28,12 +29,15 @@ pub fn run(args: &BenchArgs) -> Ended {
     let text = runtime()?.block_on(async {
         let mut out = head();
         let embedded = embedded::measure(&checkout, args.runs).await?;
-        out.push_str(&table("embedded", &embedded));
+        out.push_str(&table("`embedded`", &embedded));
         if args.process {
             prepare_tools(BackendKind::Process).await?;
             let (series, ratio) = process::measure(&checkout, args.runs.min(5)).await?;
-            out.push_str(&table("process", &series));
+            out.push_str(&table("`process`", &series));
             out.push_str(&ratio);
+        }
+        if args.cold {
+            out.push_str(&table("Compilation", &[cold::measure(&checkout).await?]));
         }
         miette::Result::<String>::Ok(out)
     })?;
@@ -55,14 +59,14 @@ fn head() -> String {
         "release"
     };
     format!(
-        "# Benchmarks\n\nWritten by `cargo xtask bench --process --write`; {cores} cores, {build} \
+        "# Benchmarks\n\nWritten by `cargo xtask bench --process --cold --write`; {cores} cores, {build} \
          build. Times depend on the machine: what counts is how they relate within one run.\n"
     )
 }
 
-fn table(backend: &str, series: &[Series]) -> String {
+fn table(title: &str, series: &[Series]) -> String {
     let mut out = format!(
-        "\n## `{backend}`\n\n| what | runs | median | least | most | goal |\n\
+        "\n## {title}\n\n| what | runs | median | least | most | goal |\n\
          |---|---|---|---|---|---|\n"
     );
     for one in series {

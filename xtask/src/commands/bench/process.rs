@@ -29,7 +29,10 @@ pub async fn measure(checkout: &Checkout, runs: usize) -> miette::Result<(Vec<Se
         dex.median() / bare.median()
     );
     let mut cases = authlab_scenario::list(checkout.root());
-    cases.retain(|case| case.scenario().is_ok_and(|one| !one.changes_authentication()));
+    cases.retain(|case| {
+        case.scenario()
+            .is_ok_and(|one| !one.changes_authentication())
+    });
     let mut many = Series::new("100 scenarios that change no authentication", "under 60 s");
     let begun = Instant::now();
     let steps = suite(checkout, &some(&cases, 100), KIND).await?;
