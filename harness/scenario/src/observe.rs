@@ -4,6 +4,8 @@
 use std::sync::LazyLock;
 
 use authlab_lab::render::Values;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use regex::Regex;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -122,8 +124,21 @@ const VOLATILE_MEMBERS: [&str; 12] = [
 /// Members that say who wrote what and when, not what was decided.
 const BOOKKEEPING: &str = "managedFields";
 
-/// Lists whose order means nothing, and is another one at each call of a real server.
-const UNORDERED_MEMBERS: [&str; 2] = ["nonResourceRules", "resourceRules"];
+/// Lists, and words of a text, whose order means nothing, and is another one at each call of a real
+/// server.
+const UNORDERED_MEMBERS: [&str; 5] = ["aud", "nonResourceRules", "resourceRules", "roles", "scope"];
+
+fn sort(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.sort_by_key(Value::to_string),
+        Value::String(words) => {
+            let mut sorted: Vec<&str> = words.split(' ').collect();
+            sorted.sort_unstable();
+            *words = sorted.join(" ");
+        }
+        _ => {}
+    }
+}
 
 fn blank_members(value: &mut Value) {
     match value {
@@ -131,10 +146,8 @@ fn blank_members(value: &mut Value) {
         Value::Object(map) => {
             map.remove(BOOKKEEPING);
             for (key, item) in map.iter_mut() {
-                if UNORDERED_MEMBERS.contains(&key.as_str())
-                    && let Some(items) = item.as_array_mut()
-                {
-                    items.sort_by_key(Value::to_string);
+                if UNORDERED_MEMBERS.contains(&key.as_str()) {
+                    sort(item);
                 }
                 if VOLATILE_MEMBERS.contains(&key.as_str()) {
                     *item = Value::from("<varies>");
@@ -147,6 +160,49 @@ fn blank_members(value: &mut Value) {
     }
 }
 
+/// The text in a base64url text that holds this scenario's namespace.
+fn decoded(text: &str, namespace: Option<&str>) -> Option<String> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let decoded = String::from_utf8_lossy(&bytes);
+    let holds = decoded.contains(namespace.filter(|name| !name.is_empty())?);
+    holds.then(|| format!("base64: {decoded}"))
+}
+
+/// Members that hold sets: Keycloak writes theirs in another order in each realm.
+const SETS: [&str; 4] = ["aud", "got", "groups", "roles"];
+
+fn sort_sets(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(sort_sets),
+        Value::Object(map) => {
+            for (key, item) in map.iter_mut() {
+                match item {
+                    Value::Array(items) if SETS.contains(&key.as_str()) => {
+                        items.sort_by_key(ToString::to_string);
+                    }
+                    other => sort_sets(other),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The audience in the API server's words `got ["a" "b"]`, sorted.
+fn sort_audience(text: &mut String) {
+    const BEFORE: &str = " got [";
+    let Some(start) = text.find(BEFORE).map(|at| at + BEFORE.len()) else {
+        return;
+    };
+    let Some(end) = text[start..].find(']').map(|at| start + at) else {
+        return;
+    };
+    let mut names: Vec<&str> = text[start..end].split(' ').collect();
+    names.sort_unstable();
+    let sorted = names.join(" ");
+    text.replace_range(start..end, &sorted);
+}
+
 /// `data` as it would be in any lab: this lab's addresses and files by their placeholders, volatile
 /// parts blanked.
 pub(crate) fn portable(mut data: Value, values: &Values) -> Value {
@@ -156,7 +212,13 @@ pub(crate) fn portable(mut data: Value, values: &Values) -> Value {
         .collect();
     known.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
     blank_members(&mut data);
+    sort_sets(&mut data);
+    let namespace = values.get("lab.namespace").map(String::as_str);
     each_text(&mut data, &|text| {
+        // Dex makes a subject of the user's name, in base64.
+        if let Some(decoded) = decoded(text, namespace) {
+            *text = decoded;
+        }
         for (name, value) in &known {
             if text.contains(value.as_str()) {
                 *text = text.replace(value.as_str(), &format!("${{{name}}}"));
@@ -167,6 +229,7 @@ pub(crate) fn portable(mut data: Value, values: &Values) -> Value {
                 *text = pattern.replace_all(text, *blank).into_owned();
             }
         }
+        sort_audience(text);
     });
     data
 }
@@ -228,6 +291,23 @@ mod tests {
           "username": "${lab.idp.dex.issuer}#jane"
         }
         "#);
+    }
+
+    #[test]
+    fn sets_are_compared_without_their_order() {
+        let said = |one: &str, two: &str| {
+            json!({
+                "claims": {"aud": [one, two], "realm_access": {"roles": [two, one]}},
+                "message": format!("oidc: expected audience \"k\" got [\"{one}\" \"{two}\"]"),
+                "list": ["b", "a"],
+            })
+        };
+        let [one, other] = [said("a", "b"), said("b", "a")];
+        assert_ne!(one, other);
+        let values = Values::new();
+        assert_eq!(portable(one, &values), portable(other, &values));
+        let list = portable(json!({"list": ["b", "a"]}), &values);
+        assert_eq!(list["list"], json!(["b", "a"]));
     }
 
     #[test]
