@@ -28,6 +28,7 @@ pub mod jws;
 mod key;
 mod pem;
 mod pool;
+pub mod quote;
 mod subject;
 pub mod tls;
 

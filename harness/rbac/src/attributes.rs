@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::quote::quote;
+use authlab_pki::quote::quote;
 
 /// One request, as the authorizer sees it. Empty strings stand for what is absent.
 ///

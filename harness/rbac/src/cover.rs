@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::rbac::v1::PolicyRule;
 
 use crate::matching::{list, path_covers};
-use crate::quote::quote_list;
+use authlab_pki::quote::quote_list;
 
 /// The part of `wanted` that `owned` does not grant, broken down to rules of one verb and one
 /// resource (and name) or one path. Empty when `owned` covers all of it.

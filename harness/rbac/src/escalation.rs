@@ -14,7 +14,7 @@ use thiserror::Error;
 use crate::attributes::{Attributes, Target};
 use crate::cover;
 use crate::policy::{Missing, Policy, join_errors};
-use crate::quote::{quote, quote_list};
+use authlab_pki::quote::{quote, quote_list};
 
 /// Why a binding may not be written; displays as the text of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -10,8 +10,8 @@ use serde::Serialize;
 use crate::attributes::Attributes;
 use crate::matching::{Part, list, mismatches};
 use crate::policy::{Binding, Policy, describe_role};
-use crate::quote::{quote, quote_list};
 use crate::subject;
+use authlab_pki::quote::{quote, quote_list};
 
 /// The nearest binding that does not grant a request. Displays as one line of plain words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

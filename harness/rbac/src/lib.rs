@@ -16,16 +16,15 @@ pub mod escalation;
 mod explain;
 mod matching;
 mod policy;
-mod quote;
 mod review;
 mod subject;
 pub mod validation;
 
 pub use aggregation::{aggregate, aggregate_all};
 pub use attributes::{Attributes, Decision, Target, forbidden_message};
+pub use authlab_pki::quote::{quote, quote_list};
 pub use cover::uncovered;
 pub use explain::{NearMiss, Obstacle};
 pub use matching::rule_allows;
 pub use policy::{Policy, SYSTEM_MASTERS};
-pub use quote::{quote, quote_list};
 pub use review::rules_for;

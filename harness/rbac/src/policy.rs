@@ -7,8 +7,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::attributes::{Attributes, Decision};
 use crate::matching::rule_allows;
-use crate::quote::quote;
 use crate::subject;
+use authlab_pki::quote::quote;
 
 /// The group that is allowed everything, ahead of RBAC.
 pub const SYSTEM_MASTERS: &str = "system:masters";

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::rbac::v1::Subject;
 
-use crate::quote::quote;
+use authlab_pki::quote::quote;
 
 /// Whether `subject` names the user or one of the groups.
 ///

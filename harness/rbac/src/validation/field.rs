@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::policy::join_errors;
-use crate::quote::quote;
+use authlab_pki::quote::quote;
 
 /// One thing wrong with an object. Displays as the server prints it:
 /// `rules[0].verbs: Required value: verbs must contain at least one value`.
