@@ -84,8 +84,10 @@ pub(super) fn nearest_claim<'a>(claims: &'a Map<String, Json>, wanted: &str) -> 
         .map(|(_, name)| name)
 }
 
-/// Whether two issuers differ in form only.
-pub(super) fn same_place(left: &str, right: &str) -> bool {
+/// Whether two issuers differ in form only: capital letters, http and https, a slash at the end, localhost and
+/// 127.0.0.1.
+#[must_use]
+pub fn nearly_same_issuer(left: &str, right: &str) -> bool {
     let plain = |url: &str| {
         let url = url.to_lowercase();
         let url = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
@@ -99,7 +101,7 @@ pub(super) fn unclaimed(about: &About<'_>) -> Vec<Vec<Change>> {
     let issuer = about.text("iss");
     let mut out = Vec::new();
     for (index, jwt) in about.config.jwt.iter().enumerate() {
-        if same_place(&jwt.issuer.url, issuer) {
+        if nearly_same_issuer(&jwt.issuer.url, issuer) {
             out.push(vec![Change::set(
                 format!("jwt[{index}].issuer.url"),
                 issuer,

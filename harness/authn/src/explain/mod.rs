@@ -20,6 +20,7 @@ use std::time::SystemTime;
 use serde_json::{Map, Value as Json};
 
 pub use self::{
+    candidates::nearly_same_issuer,
     mend::{Edit, Mend},
     subject::Subject,
     token::{Token, TokenError},

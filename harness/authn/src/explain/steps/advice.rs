@@ -25,7 +25,7 @@ pub(in crate::explain) fn advice_of_nobody(subject: &Subject, case: Case<'_>) ->
         .config()
         .jwt
         .iter()
-        .any(|jwt| candidates::same_place(&jwt.issuer.url, &issuer))
+        .any(|jwt| candidates::nearly_same_issuer(&jwt.issuer.url, &issuer))
     {
         advice.push("The `iss` of the token and the issuer.url must be equal letter by letter, and equal to `issuer` in the provider's discovery document.".to_owned());
     }

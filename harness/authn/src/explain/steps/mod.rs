@@ -76,7 +76,7 @@ pub(in crate::explain) fn authenticator(subject: &Subject, case: Case<'_>) -> St
 
 /// What little there is between two issuers.
 fn difference(url: &str, issuer: &str) -> &'static str {
-    if url == issuer || !candidates::same_place(url, issuer) {
+    if url == issuer || !candidates::nearly_same_issuer(url, issuer) {
         ""
     } else if url.trim_end_matches('/') == issuer.trim_end_matches('/') {
         " (only the slash at the end is different)"

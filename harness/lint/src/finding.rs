@@ -1,0 +1,97 @@
+//! One thing found.
+
+use authlab_lab::source::{Source, SourceError};
+use serde_json::{Value, json};
+
+use crate::rules::{Rule, rule};
+
+/// A place where a rule is broken.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// What is wrong here.
+    pub message: String,
+    /// How to mend it here; the rule's own advice where there is none.
+    pub help: Option<String>,
+    /// The file.
+    pub source: Source,
+    /// Where it begins, in bytes.
+    pub offset: usize,
+}
+
+impl Finding {
+    /// As an error with the place.
+    #[must_use]
+    pub fn report(&self) -> SourceError {
+        let message = format!(
+            "{}: {} [{}]",
+            self.rule.severity, self.message, self.rule.id
+        );
+        let help = self.help.as_deref().unwrap_or(self.rule.mend);
+        self.source
+            .error_word(self.offset, message, "here")
+            .or_help(help)
+    }
+
+    /// Line and column, both from 1.
+    #[must_use]
+    pub fn place(&self) -> (u64, u64) {
+        self.report().location().unwrap_or((1, 1))
+    }
+
+    /// For programs.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let (line, column) = self.place();
+        json!({
+            "rule": self.rule.id, "severity": self.rule.severity.to_string(), "message": self.message,
+            "help": self.help.as_deref().unwrap_or(self.rule.mend),
+            "file": self.source.name(), "line": line, "column": column,
+        })
+    }
+
+    pub(crate) fn key(&self) -> (String, usize, &'static str, String) {
+        let name = self.source.name().to_owned();
+        (name, self.offset, self.rule.id, self.message.clone())
+    }
+}
+
+/// What checks write to: findings of one document.
+pub(crate) struct Out<'a> {
+    pub(crate) source: &'a Source,
+    /// Where an offset of the document is in the file.
+    pub(crate) map: &'a dyn Fn(usize) -> usize,
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl Out<'_> {
+    /// Adds a finding at an offset of the document.
+    pub(crate) fn add(&mut self, id: &str, offset: usize, message: impl Into<String>) {
+        self.push(id, offset, message.into(), None);
+    }
+
+    /// The same with advice for this place.
+    pub(crate) fn with_help(
+        &mut self,
+        id: &str,
+        offset: usize,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.push(id, offset, message.into(), Some(help.into()));
+    }
+
+    fn push(&mut self, id: &str, offset: usize, message: String, help: Option<String>) {
+        // Every id is in the table: a test looks for each.
+        if let Some(rule) = rule(id) {
+            self.findings.push(Finding {
+                rule,
+                message,
+                help,
+                source: self.source.clone(),
+                offset: (self.map)(offset),
+            });
+        }
+    }
+}
