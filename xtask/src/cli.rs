@@ -69,6 +69,17 @@ pub enum Command {
                             Exit codes: 0 let in; 1 refused; 2 the token or the configuration cannot be read."
     )]
     Explain(ExplainArgs),
+    /// Find what an API server or a provider accepts and a person did not mean: in files, labs, documentation.
+    #[command(
+        after_help = "Examples:\n  cargo xtask lint\n  cargo xtask lint authentication.yaml dex.yaml\n  \
+                            cargo xtask lint dex keycloak\n  cargo xtask lint docs/ --json\n  \
+                            cargo xtask lint --explain system-names\n\n\
+                            Files that are named together are held against each other: whether the provider that one\n\
+                            configures issues what the other asks for. A name without `.` and `/` is a lab.\n\
+                            A file says that it means it: `# authlab: allow(RULE): why`.\n\
+                            Exit codes: 0 nothing found but notes; 1 errors or warnings; 2 nothing could be looked at."
+    )]
+    Lint(LintArgs),
     /// Turn the API server's `--oidc-*` flags into the configuration file that says the same.
     #[command(
         after_help = "Examples:\n  cargo xtask convert --oidc-issuer-url=https://dex.example --oidc-client-id=kube\n  \
@@ -273,6 +284,22 @@ pub struct ExplainArgs {
     /// One case a line (`id`, `config`, `claims`, `now`, ...); one verdict a line out.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["token", "config", "flags", "lab", "now", "offline", "json"])]
     pub batch: Option<PathBuf>,
+}
+
+/// Flags of `lint`.
+#[derive(Debug, Args)]
+pub struct LintArgs {
+    /// Files, folders, or labs by name [default: every lab and scenario].
+    pub targets: Vec<String>,
+    /// The findings as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Say what a rule is about.
+    #[arg(long, value_name = "RULE")]
+    pub explain: Option<String>,
+    /// List the rules.
+    #[arg(long)]
+    pub rules: bool,
 }
 
 /// Flags of `convert`: those of kube-apiserver, and where to find them.

@@ -7,6 +7,7 @@ pub mod e2e;
 pub mod explain;
 pub mod images;
 pub mod labs;
+pub mod lint;
 pub mod test;
 pub mod tidy;
 pub mod tooling;

@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Env(args) => commands::labs::env(&args),
         Command::Render(args) => commands::labs::render(&args),
         Command::Explain(args) => commands::explain::run(&args),
+        Command::Lint(args) => commands::lint::run(&args),
         Command::Convert(args) => commands::convert::run(&args),
         Command::Tools(args) => commands::tooling::run(&args),
         Command::Images(args) => commands::images::run(&args),
