@@ -45,14 +45,19 @@ pub(crate) fn of_keycloak(name: &str, file: &Text, error: &KeycloakError) -> Lab
     match error {
         KeycloakError::Realm(realm) => {
             let message = format!("{name} refused the realm: {}", realm.message);
-            of_realm(file, realm, message)
+            of_realm(file, realm, message, None)
         }
         _ => refused(name, error),
     }
 }
 
 /// A refusal of a realm, in whoever's words, at the place that the embedded Keycloak finds.
-pub(crate) fn of_realm(file: &Text, error: &RealmError, message: String) -> LabError {
+pub(crate) fn of_realm(
+    file: &Text,
+    error: &RealmError,
+    message: String,
+    help: Option<&str>,
+) -> LabError {
     let source = file.source();
     let told = error
         .place
@@ -60,7 +65,10 @@ pub(crate) fn of_realm(file: &Text, error: &RealmError, message: String) -> LabE
     let root = yaml11::parse_spanned(&file.text).ok();
     let offset = match (told, root) {
         (Some(told), Some(root)) if source.filled_before(told) => {
-            root.at(&error.path).map_or(told, |node| node.span.start)
+            match nearest(&root, &error.path) {
+                (span, true) => span.start,
+                (_, false) => told,
+            }
         }
         (told, _) => told.unwrap_or(0),
     };
@@ -69,7 +77,7 @@ pub(crate) fn of_realm(file: &Text, error: &RealmError, message: String) -> LabE
         (_, "") => "here",
         (_, path) => path,
     };
-    source.error_word(offset, message, label).into()
+    with_help(source.error_word(offset, message, label), help).into()
 }
 
 /// A refusal that says nothing about its place.

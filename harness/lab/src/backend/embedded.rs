@@ -18,6 +18,7 @@ use super::{
 use crate::control::{Configure, Response};
 use crate::plan::Text;
 use crate::render::Values;
+use crate::spec::ProviderKind;
 use crate::state::{BackendKind, DEFAULT_CLUSTER};
 
 /// How long an API server may take to find an issuer that is back: it looks every 10 seconds.
@@ -39,7 +40,10 @@ pub async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> {
         .extend([("lab.storage.type", "memory"), ("lab.storage.endpoint", "")].map(owned));
     let mut providers = BTreeMap::new();
     let mut warnings = Vec::new();
-    for (name, planned) in site.plan.providers.clone() {
+    let mut planned: Vec<_> = site.plan.providers.clone().into_iter().collect();
+    // A Dex may want to hear of a Keycloak before it starts.
+    planned.sort_by_key(|(_, provider)| provider.kind != ProviderKind::Keycloak);
+    for (name, planned) in planned {
         let Some(config) = planned.config else {
             continue;
         };

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 pub use child::Child;
 pub use helper::helper_main;
 pub use log::Log;
-pub(crate) use shared::{Shared, Start};
+pub use shared::{Shared, Start};
 pub use spawner::set_helper;
 
 use crate::backend::LabError;

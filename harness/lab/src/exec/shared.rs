@@ -36,11 +36,11 @@ static USED: Mutex<BTreeMap<PathBuf, File>> = Mutex::new(BTreeMap::new());
 
 /// A shared component that has been started, by this process or another.
 #[derive(Debug, Clone)]
-pub(crate) struct Shared<N> {
+pub struct Shared<N> {
     folder: PathBuf,
     keeper: Process,
     /// What whoever started it wants the others to know.
-    pub(crate) note: N,
+    pub note: N,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -50,17 +50,25 @@ struct Running<N> {
 }
 
 /// How to start one.
-pub(crate) struct Start<N> {
-    pub(crate) program: PathBuf,
-    pub(crate) args: Vec<OsString>,
-    pub(crate) environment: Vec<(&'static str, OsString)>,
-    pub(crate) note: N,
+#[derive(Debug)]
+pub struct Start<N> {
+    /// The executable.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// All its variables but `HOME` and the label, both the component's folder.
+    pub environment: Vec<(&'static str, OsString)>,
+    /// What every user of it needs to know, kept in a file of mode 0600.
+    pub note: N,
 }
 
 impl<N: Serialize + DeserializeOwned> Shared<N> {
     /// Uses the component of `folder` from now on, until this process ends. When none runs, one is
     /// started as `start` says.
-    pub(crate) async fn join(
+    ///
+    /// # Errors
+    /// As the file system says, and when an old one or another start does not come to its end.
+    pub async fn join(
         folder: &Path,
         start: impl FnOnce(&Path) -> io::Result<Start<N>>,
     ) -> io::Result<Self> {
@@ -124,14 +132,21 @@ impl<N: Serialize + DeserializeOwned> Shared<N> {
 }
 
 impl<N> Shared<N> {
+    /// The process that keeps it; the component is that one's child.
+    #[must_use]
+    pub fn keeper(&self) -> Process {
+        self.keeper
+    }
+
     /// What it has written since it was started.
-    pub(crate) fn log(&self) -> String {
+    #[must_use]
+    pub fn log(&self) -> String {
         let bytes = std::fs::read(self.folder.join(LOG)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Waits for its end, for whatever reason.
-    pub(crate) async fn ended(&self) {
+    pub async fn ended(&self) {
         let look = || {
             std::future::ready(match process::alive(self.keeper) {
                 true => Look::NotYet(String::new()),

@@ -7,7 +7,10 @@
 
 mod backend;
 mod children;
+mod keycloak;
+mod shared;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use authlab_lab::exec;
@@ -15,17 +18,26 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The hidden command of this binary that plays a lab host; see [`children`].
 const PARENT: &str = "__parent";
+/// The hidden command of this binary that uses a shared component; see [`shared`].
+const USER: &str = "__user";
 
 fn main() -> ExitCode {
     if let Some(code) = exec::helper_main(std::env::args_os()) {
         return code;
     }
     let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|first| first == PARENT) {
+    let first = args.next();
+    if first.as_ref().is_some_and(|first| first == PARENT) {
         return children::play_parent(args.next().expect("a folder").into());
     }
+    if first.is_some_and(|first| first == USER) {
+        shared::play_user(Path::new(&args.next().expect("a folder")));
+        return ExitCode::SUCCESS;
+    }
     let mut trials = children::trials();
+    trials.extend(shared::trials());
     trials.extend(backend::trials());
+    trials.extend(keycloak::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

@@ -63,6 +63,20 @@ struct Processes {
 pub async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> {
     let tools = tools(&site).await?;
     let keycloaks = Keycloaks::start(&mut site).await?;
+    let rest = rest(site, tools, keycloaks.as_ref());
+    let (started, ()) = tokio::try_join!(rest, import(keycloaks.as_ref()))?;
+    Ok(Box::new(Processes {
+        keycloaks,
+        ..started
+    }))
+}
+
+/// Starts everything but Keycloak, which boots and gets its realms meanwhile.
+async fn rest(
+    mut site: Site,
+    tools: Tools,
+    keycloaks: Option<&Keycloaks>,
+) -> Result<Processes, LabError> {
     let (etcd, endpoint) = etcd::start(&site, &tools).await?;
     site.values.extend([
         ("lab.storage.type".to_owned(), "etcd".to_owned()),
@@ -81,9 +95,8 @@ pub async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> {
             let started = api.start(wanted).await;
             started.map_err(|unready| unready.why)
         });
-        let imported = import(keycloaks.as_ref(), &site, &servers);
-        let (planes, open) = tokio::try_join!(try_join_all(planes), imported)?;
-        if let Some(keycloaks) = &keycloaks {
+        let (planes, open) = tokio::try_join!(try_join_all(planes), imported(keycloaks, &servers))?;
+        if let Some(keycloaks) = keycloaks {
             for ((plane, open), (_, api, wanted)) in planes.iter().zip(open).zip(&servers) {
                 api.finds(plane, wanted, open, keycloaks.issuers()).await?;
             }
@@ -99,24 +112,31 @@ pub async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> {
     let clusters = servers.into_iter().zip(planes);
     let clusters =
         clusters.map(|((name, api, wanted), plane)| (name, Cluster::new(api, wanted, plane)));
-    Ok(Box::new(Processes {
+    Ok(Processes {
         version,
         clusters: clusters.collect(),
         dexes,
         etcd,
-        keycloaks,
+        keycloaks: None,
         site,
-    }))
+    })
 }
 
-/// Imports every realm; answers with how much each API server had written to its log then.
-async fn import(
+async fn import(keycloaks: Option<&Keycloaks>) -> Result<(), LabError> {
+    match keycloaks {
+        Some(keycloaks) => keycloaks.import().await,
+        None => Ok(()),
+    }
+}
+
+/// Waits until every realm is there; answers with how much each API server had written to its log
+/// then.
+async fn imported(
     keycloaks: Option<&Keycloaks>,
-    site: &Site,
     servers: &[(String, ApiServer, Authentication)],
 ) -> Result<Vec<u64>, LabError> {
     if let Some(keycloaks) = keycloaks {
-        keycloaks.import(site).await?;
+        keycloaks.imported().await;
     }
     Ok(servers.iter().map(|(_, api, _)| api.logged()).collect())
 }

@@ -10,12 +10,13 @@ mod door;
 mod server;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use authlab_idp::fault::Fault;
 use authlab_idp::keycloak::check;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use self::door::Door;
 use self::server::Server;
@@ -37,6 +38,12 @@ const ANSWER: Duration = Duration::from_secs(30);
 pub(super) struct Keycloaks {
     server: Server,
     realms: BTreeMap<String, Realm>,
+    /// The folder of all labs.
+    labs: PathBuf,
+    /// The lab's CA, PEM.
+    ca: String,
+    /// Whether every realm is there.
+    imported: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -44,6 +51,9 @@ struct Realm {
     /// As the server calls it.
     name: String,
     issuer: String,
+    file: Text,
+    /// The file with its placeholders filled.
+    text: String,
     door: Mutex<Door>,
 }
 
@@ -59,71 +69,79 @@ impl Keycloaks {
         let distribution = tools::keycloak(root.root(), &Terminal::stderr()).await?;
         let server = Server::join(site, &distribution).await?;
         let mut realms = BTreeMap::new();
-        for (name, provider) in &site.plan.providers {
-            if !is_keycloak(provider) {
+        for (name, provider) in site.plan.providers.clone() {
+            let (true, Some(file)) = (is_keycloak(&provider), provider.config) else {
                 continue;
-            }
+            };
             let value = |what: &str| {
                 let value = site.values.get(&format!("lab.idp.{name}.{what}"));
                 value.cloned().unwrap_or_default()
             };
-            let door = site.listeners.remove(name).map(Door::new);
+            let (realm, issuer) = (value("realm"), value("issuer"));
+            let text = site.render_for(&name, &file)?;
+            refusal::realm_name(&file, &text, &realm)?;
+            let door = site.listeners.remove(&name).map(Door::new);
             let door = door.unwrap_or_else(|| Err(std::io::ErrorKind::AddrNotAvailable.into()));
             let realm = Realm {
-                name: value("realm"),
-                issuer: value("issuer"),
-                door: Mutex::new(door.map_err(|cause| no_address(name, cause))?),
+                name: realm,
+                issuer,
+                file,
+                text,
+                door: Mutex::new(door.map_err(|cause| no_address(&name, cause))?),
             };
-            realms.insert(name.clone(), realm);
+            realms.insert(name, realm);
         }
-        Ok(Some(Self { server, realms }))
+        Ok(Some(Self {
+            server,
+            realms,
+            labs: site.folder.parent().unwrap_or(&site.folder).to_owned(),
+            ca: site.authority.certificate_pem().to_owned(),
+            imported: watch::channel(false).0,
+        }))
     }
 
     /// Waits for the server, imports every realm of the lab and opens the doors.
-    pub(super) async fn import(&self, site: &Site) -> Result<(), LabError> {
+    pub(super) async fn import(&self) -> Result<(), LabError> {
         self.server.ready().await?;
-        self.sweep(site).await?;
+        self.sweep().await?;
         for (name, realm) in &self.realms {
-            let config = site.plan.providers.get(name);
-            if let Some(config) = config.and_then(|provider| provider.config.as_ref()) {
-                self.create(site, name, realm, config).await?;
-            }
+            self.create(name, realm).await?;
         }
+        self.imported.send_replace(true);
         Ok(())
     }
 
-    async fn create(
-        &self,
-        site: &Site,
-        name: &str,
-        realm: &Realm,
-        config: &Text,
-    ) -> Result<(), LabError> {
-        let text = site.render_for(name, config)?;
-        refusal::realm_name(config, &text, &realm.name)?;
+    /// Waits until every realm is there.
+    pub(super) async fn imported(&self) {
+        // An error would be the end of what is borrowed here.
+        let _ = self.imported.subscribe().wait_for(|there| *there).await;
+    }
+
+    async fn create(&self, name: &str, realm: &Realm) -> Result<(), LabError> {
         let mark = self.server.mark();
-        if let Err(words) = self.server.admin.create(&text).await? {
+        if let Err(words) = self.server.admin.create(&realm.text).await? {
             let words = self.server.cause_since(mark).unwrap_or(words);
             let message = format!("{name} refused the realm: {words}");
-            return Err(match check(&text) {
-                Err(error) => refusal::of_realm(config, &error, message),
-                Ok(()) => LabError::Refused {
-                    component: name.to_owned(),
-                    message: format!("the realm of {}: {words}", config.name),
-                },
+            return Err(match check(&realm.text) {
+                // The real one seldom says where, nor what.
+                Err(error) => {
+                    let help = format!("the embedded Keycloak says: {}", error.message);
+                    refusal::of_realm(&realm.file, &error, message, Some(&help))
+                }
+                Ok(()) => refusal::in_this(&realm.file, message),
             });
         }
         let mut door = realm.door.lock().await;
         let opened = door.open(self.server.address());
         opened.map_err(|cause| no_address(name, cause))?;
         drop(door);
-        self.is_there(site, realm, &text).await
+        self.is_there(realm).await
     }
 
     /// Waits until the realm's discovery names the lab's issuer, then looks whether every client
     /// of the file has arrived.
-    async fn is_there(&self, site: &Site, realm: &Realm, text: &str) -> Result<(), LabError> {
-        let http = authlab_pki::http::client(site.authority.certificate_pem())?;
+    async fn is_there(&self, realm: &Realm) -> Result<(), LabError> {
+        let http = authlab_pki::http::client(&self.ca)?;
         let url = format!("{}/.well-known/openid-configuration", realm.issuer);
         let what = format!("the realm {} answers", realm.name);
         until(&what, ANSWER, || async {
@@ -140,7 +158,7 @@ impl Keycloaks {
         })
         .await?;
         let there = self.server.admin.clients(&realm.name).await?;
-        let file: Value = serde_json::from_str(text).unwrap_or_default();
+        let file: Value = serde_json::from_str(&realm.text).unwrap_or_default();
         let clients = file["clients"].as_array().into_iter().flatten();
         let mut wanted = clients.filter_map(|client| client["clientId"].as_str());
         match wanted.find(|id| !there.iter().any(|known| known == id)) {
@@ -153,10 +171,12 @@ impl Keycloaks {
     }
 
     /// Removes realms of labs that are gone: their hosts were killed.
-    async fn sweep(&self, site: &Site) -> Result<(), LabError> {
-        let labs = site.folder.parent().unwrap_or(&site.folder);
+    async fn sweep(&self) -> Result<(), LabError> {
         let living = |id: &str| {
-            let folders = std::fs::read_dir(labs).into_iter().flatten().flatten();
+            let folders = std::fs::read_dir(&self.labs)
+                .into_iter()
+                .flatten()
+                .flatten();
             let mut of_that_name =
                 folders.filter(|entry| entry.file_name().to_string_lossy().to_lowercase() == id);
             of_that_name.any(|entry| folder::owned(&entry.path()))
