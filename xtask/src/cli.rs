@@ -101,6 +101,21 @@ pub enum Command {
                             0 the default backend can run; 2 it cannot."
     )]
     Doctor(DoctorArgs),
+    /// Write JSON Schemas of scenario and lab files, for editors, or the verb reference.
+    #[command(
+        after_help = "Examples:\n  cargo xtask schema\n  cargo xtask schema --print scenario\n  \
+                            cargo xtask schema --docs"
+    )]
+    Schema(SchemaArgs),
+    /// Build the container images of clusters (needs Docker and Go) and say what they are called.
+    #[command(after_help = "Examples:\n  cargo xtask images\n  cargo xtask images node")]
+    Images(ImagesArgs),
+    /// Say what this machine can run, and what to do about the rest; changes nothing.
+    #[command(
+        after_help = "Examples:\n  cargo xtask doctor\n  cargo xtask doctor --json\n\nExit codes: \
+                            0 the default backend can run; 2 it cannot."
+    )]
+    Doctor(DoctorArgs),
     /// Measure what takes how long, side by side in one run.
     #[command(after_help = "Example:\n  cargo xtask bench --process --cold --write")]
     Bench(BenchArgs),
@@ -368,6 +383,44 @@ pub struct ToolsArgs {
     /// Build nothing, only show what there is.
     #[arg(long)]
     pub list: bool,
+}
+
+/// Flags of `images`.
+#[derive(Debug, Args)]
+pub struct ImagesArgs {
+    /// Only these [default: all].
+    pub images: Vec<String>,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Print an OCI runtime for machines without CAP_SYS_RESOURCE, to be read before it is used.
+    #[arg(long, conflicts_with = "json")]
+    pub runtime: bool,
+}
+
+/// Flags of `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Print one schema instead of writing both.
+    #[arg(long, value_name = "KIND")]
+    pub print: Option<SchemaKind>,
+    /// Write docs/verbs.md instead.
+    #[arg(long, conflicts_with = "print")]
+    pub docs: bool,
+}
+
+/// What a schema is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaKind {
+    /// Files below `scenarios/`.
+    Scenario,
+    /// Files below `fixtures/labs/`.
+    Lab,
 }
 
 /// Flags of `images`.

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Tools(args) => commands::tooling::run(&args),
         Command::Images(args) => commands::images::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Schema(args) => commands::schema::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Test(args) => commands::test::run(&args),
         Command::Tidy => commands::tidy::run(),

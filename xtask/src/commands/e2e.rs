@@ -21,6 +21,9 @@ use crate::terminal as driver;
 
 /// `cargo xtask e2e`
 pub fn run(args: &E2eArgs) -> Ended {
+    if args.list {
+        return list(args);
+    }
     let files = [args.junit.as_deref(), args.json.as_deref()];
     let report = interruptible(async |cancel| {
         let checkout = Checkout::here();
@@ -52,6 +55,24 @@ pub fn run(args: &E2eArgs) -> Ended {
         driver::note("the labs stay up: `cargo xtask status`, `cargo xtask down`");
     }
     Ok(ExitCode::from(report.exit_code()))
+}
+
+/// `cargo xtask e2e --list`
+fn list(args: &E2eArgs) -> Ended {
+    let cases = select(&Checkout::here(), &args.filter, args.lab.as_deref())?;
+    let backend = BackendKind::from(args.backend);
+    let width = cases.iter().map(|case| case.id().len()).max().unwrap_or(0);
+    for case in &cases {
+        let note = if case.scenario().is_err() {
+            "  cannot be read"
+        } else if !case.fits(backend.capabilities(), backend.kubernetes()) {
+            "  not here"
+        } else {
+            ""
+        };
+        driver::line(format_args!("{:<width$}  {}{note}", case.id(), case.file()));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `cargo xtask diff`

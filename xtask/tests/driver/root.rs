@@ -104,6 +104,7 @@ impl Root {
         for variable in ["AUTHLAB_STATE", "AUTHLAB_LOG", "NO_COLOR", "FORCE_COLOR"] {
             command.env_remove(variable);
         }
+        command.env_remove("GITHUB_ACTIONS");
         for variable in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
             command.env_remove(variable);
         }

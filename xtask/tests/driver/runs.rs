@@ -79,6 +79,37 @@ fn results_are_written_where_they_are_asked_for() {
 }
 
 #[test]
+fn what_would_run_can_be_listed() {
+    let root = root();
+    let listed = root.done(&["e2e", "--list", "good", "broken"]);
+    let expected = [
+        "plain::broken        scenarios/broken.yaml  cannot be read",
+        "plain::good          scenarios/good.yaml",
+        "forge::other::good   scenarios/other/good.yaml",
+    ];
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&listed), words(&expected.join("\n")));
+    assert!(root.labs().is_empty());
+}
+
+#[test]
+fn github_is_told_on_the_line_of_the_step() {
+    let root = root();
+    let error = "::error file=scenarios/bad.yaml,line=4,col=5,title=plain%3A%3Abad::request GET";
+    let told = |output: &[u8]| root.plain(output).contains(error);
+    assert!(!told(&root.run(&["e2e", "bad"]).stdout));
+    assert!(told(&root.run(&["e2e", "bad", "--annotations"]).stdout));
+    let actions = ("GITHUB_ACTIONS", "true");
+    let mut command = root.command(&["e2e", "bad"]);
+    assert!(told(&command.env(actions.0, actions.1).output().unwrap().stdout));
+    // A result on standard output stays whole.
+    let mut command = root.command(&["e2e", "bad", "--json", "-"]);
+    let output = command.env(actions.0, actions.1).output().unwrap();
+    serde_json::from_slice::<Value>(&output.stdout).unwrap();
+    assert!(told(&output.stderr));
+}
+
+#[test]
 fn labs_stay_when_asked_to_and_are_used_again() {
     let root = root();
     root.scenario("second", "plain", 200);

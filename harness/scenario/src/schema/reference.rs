@@ -14,7 +14,7 @@ const DEFINITIONS: &str = "#/$defs/";
 /// Never: the schema has steps.
 #[must_use]
 pub fn reference() -> String {
-    let schema = super::scenario();
+    let schema = super::raw();
     let book = Book::new(&schema);
     let mut out = String::from(
         "# The verbs\n\n\

@@ -22,7 +22,7 @@ use crate::format::{OneOrMany, TextMatch, Word};
 use crate::seen::Seen;
 
 /// How long an event may take to be written.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Looks for an event in the API server's audit log, among those of this scenario's time.
 ///
@@ -45,7 +45,7 @@ pub(crate) struct Audit {
     cluster: Option<Spanned<String>>,
     /// The event; fields left out may be anything.
     event: Event,
-    /// `found` (when left out): within 10 seconds. `absent`: not among the events of all that was
+    /// `found` (when left out): within 5 seconds. `absent`: not among the events of all that was
     /// asked before this step.
     #[serde(default)]
     expect: Option<Word<Expect>>,
@@ -192,6 +192,18 @@ fn portable(event: &Value) -> Value {
     Value::Object(known.collect::<Map<_, _>>())
 }
 
+/// An event on one line.
+fn in_words(event: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    format!(
+        "{} {} by {}: {}",
+        text(&event["verb"]),
+        text(&event["requestURI"]),
+        text(&event["user"]["username"]),
+        event["responseStatus"]["code"]
+    )
+}
+
 /// The events that were received since `begun`, oldest first.
 async fn events(context: &Context<'_>) -> Result<Vec<Value>, Fault> {
     let cluster = context.cluster();
@@ -270,9 +282,9 @@ impl Verb for Audit {
                 caught_up(context).await?;
                 let found = self.find(&events(context).await?);
                 let mut seen = Seen::new(json!({ "event": null }));
-                let shown = found.as_ref().map_or("absent".to_owned(), |found| {
-                    portable(&found.data["event"]).to_string()
-                });
+                let shown = found
+                    .as_ref()
+                    .map_or("absent".to_owned(), |found| in_words(&found.data["event"]));
                 seen.row("event", "absent", shown, found.is_none());
                 return Ok(seen);
             }

@@ -108,7 +108,11 @@ impl Series {
                     .iter()
                     .all(|(name, value)| labels.get(name) == Some(value))
         };
-        samples.iter().filter(fits).map(|sample| sample.value).sum()
+        // A sum of nothing would be -0.
+        samples
+            .iter()
+            .filter(fits)
+            .fold(0.0, |sum, sample| sum + sample.value)
     }
 }
 
