@@ -5,11 +5,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use authlab_authn::UserInfo;
 use authlab_rbac::{Attributes, Decision, Policy, Target};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::audit::AuditLog;
 use crate::chain::{Chain, impersonation::Successes, service_account::TokenIssuer};
 use crate::metrics::Metrics;
+use crate::metrics::cache::TokenCache;
 use crate::resources::{controllers, kinds::Kinds};
 use crate::status::Status;
 use crate::store::{Store, Transaction};
@@ -24,8 +26,12 @@ pub(crate) struct Cluster {
     pub(crate) metrics: Metrics,
     pub(crate) audit: AuditLog,
     pub(crate) impersonations: Successes,
+    /// Which tokens the real server would still know.
+    pub(crate) successes: TokenCache,
     /// Turns true when the server stops, which ends watches.
     pub(crate) stopping: watch::Sender<bool>,
+    /// Namespaces to be emptied, and when.
+    pub(crate) leaving: mpsc::UnboundedSender<(String, Instant)>,
     policy: RwLock<Arc<Policy>>,
     kinds: RwLock<Arc<Kinds>>,
     chain: RwLock<Arc<Chain>>,
@@ -37,8 +43,10 @@ impl Cluster {
         ca_pem: String,
         tokens: TokenIssuer,
         chain: Chain,
+        leaving: mpsc::UnboundedSender<(String, Instant)>,
     ) -> Self {
         Self {
+            leaving,
             store: Store::new(),
             address,
             ca_pem,
@@ -46,6 +54,7 @@ impl Cluster {
             metrics: Metrics::default(),
             audit: AuditLog::default(),
             impersonations: Successes::default(),
+            successes: TokenCache::default(),
             stopping: watch::Sender::new(false),
             policy: RwLock::default(),
             kinds: RwLock::new(Arc::new(Kinds::with([]))),
@@ -98,6 +107,11 @@ impl Cluster {
             verb,
             target,
         };
-        self.policy().authorize(&attributes)
+        let decision = self.policy().authorize(&attributes);
+        // Whoever is in system:masters is let in before any role is looked at.
+        if decision.allowed && !decision.reason.is_empty() {
+            self.metrics.decided_by_rbac();
+        }
+        decision
     }
 }

@@ -42,4 +42,5 @@ mod store;
 mod strategic;
 mod table;
 
+pub use chain::front_proxy::FrontProxy;
 pub use server::{ApiServer, Authentication, Options, ServiceAccounts, StartError};

@@ -9,13 +9,15 @@ use authlab_pki::tls::{ClientAuthority, Listener, Peer};
 use authlab_pki::{Algorithm, Authority, KeyPool, PkiError};
 use axum::Router;
 use thiserror::Error;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::chain::front_proxy::{FrontProxy, Trusted};
 use crate::chain::{Chain, configuration::Configuration, service_account::TokenIssuer};
 use crate::cluster::Cluster;
 use crate::handlers;
-use crate::resources::controllers;
+use crate::resources::{controllers, namespaces};
 
 /// How long requests in flight may take when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
@@ -93,6 +95,18 @@ impl ApiServer {
     /// # Errors
     /// See [`StartError`]; nothing is left running then.
     pub fn start(options: Options) -> Result<Self, StartError> {
+        Self::launch(options, None)
+    }
+
+    /// As [`ApiServer::start`], believing a front proxy who its users are.
+    ///
+    /// # Errors
+    /// As [`ApiServer::start`].
+    pub fn start_behind(options: Options, proxy: &FrontProxy) -> Result<Self, StartError> {
+        Self::launch(options, Some(Trusted::new(proxy)?))
+    }
+
+    fn launch(options: Options, front_proxy: Option<Trusted>) -> Result<Self, StartError> {
         let Options {
             listener,
             authority,
@@ -105,15 +119,22 @@ impl ApiServer {
         let address = listener.local_addr().map_err(StartError::Listen)?;
         let key = keys.key(Algorithm::RS256, &key)?;
         let clients = ClientAuthority::new(authority.certificate_pem())?;
-        let tls = certificate(&authority, address)?.server_config_unverified(&clients)?;
+        // Clients are told of all authorities whose certificates they may show.
+        let proxies = front_proxy.as_ref().map(|one| one.proxy.ca_pem.as_str());
+        let shown = [authority.certificate_pem(), proxies.unwrap_or_default()].join("\n");
+        let shown = ClientAuthority::new(&shown)?;
+        let tls = certificate(&authority, address)?.server_config_unverified(&shown)?;
         let configuration = Configuration::new(&authentication, &issuer)?;
         let chain = Chain {
             clients,
+            front_proxy,
             configuration,
         };
         let ca_pem = authority.certificate_pem().to_owned();
         let tokens = TokenIssuer::new(&issuer, key);
-        let cluster = Arc::new(Cluster::new(address, ca_pem, tokens, chain));
+        let (leave, leaving) = mpsc::unbounded_channel();
+        let cluster = Arc::new(Cluster::new(address, ca_pem, tokens, chain, leave));
+        tokio::spawn(namespaces::empty(Arc::clone(&cluster), leaving));
         controllers::bootstrap(&cluster);
         note_configuration(&cluster, &authentication);
         let app = Router::new()
@@ -195,11 +216,7 @@ impl ApiServer {
             .successor(text, self.cluster.tokens.issuer())
             .map_err(|error| error.to_string())?;
         configuration.ready(at_most).await?;
-        let clients = chain.clients.clone();
-        self.cluster.replace_chain(Chain {
-            clients,
-            configuration,
-        });
+        self.cluster.replace_chain(chain.with(configuration));
         self.cluster.metrics.configuration(&self.url(), text);
         Ok(())
     }
@@ -211,11 +228,8 @@ impl ApiServer {
     /// See [`StartError`]; the server then goes on as it was.
     pub fn restart(&self, authentication: Authentication) -> Result<(), StartError> {
         let configuration = Configuration::new(&authentication, self.cluster.tokens.issuer())?;
-        let clients = self.cluster.chain().clients.clone();
-        self.cluster.replace_chain(Chain {
-            clients,
-            configuration,
-        });
+        let chain = self.cluster.chain().with(configuration);
+        self.cluster.replace_chain(chain);
         self.cluster.metrics.reset();
         note_configuration(&self.cluster, &authentication);
         Ok(())

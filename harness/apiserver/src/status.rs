@@ -183,8 +183,17 @@ impl Status {
         Self::new(StatusCode::NOT_FOUND, "NotFound", message).about(group, kind, name)
     }
 
-    pub(crate) fn already_exists(resource: &Resource, name: &str) -> Self {
-        let message = format!("{} {} already exists", resource.qualified(), quote(name));
+    pub(crate) fn already_exists(resource: &Resource, name: &str, leaving: bool) -> Self {
+        let leaving = if leaving {
+            "object is being deleted: "
+        } else {
+            ""
+        };
+        let message = format!(
+            "{leaving}{} {} already exists",
+            resource.qualified(),
+            quote(name)
+        );
         Self::new(StatusCode::CONFLICT, "AlreadyExists", message).about(
             &resource.group,
             &resource.plural,

@@ -115,6 +115,9 @@ pub(crate) fn impersonate(
         match checks.run(mode, verb, target) {
             Ok(user) => {
                 cluster.impersonations.succeeded(&requestor.username, mode);
+                cluster
+                    .metrics
+                    .impersonated(mode.name().unwrap_or("legacy"));
                 let constraint = mode.name().map(|name| format!("impersonate:{name}"));
                 return Ok(Impersonated { user, constraint });
             }

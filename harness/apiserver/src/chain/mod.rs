@@ -1,7 +1,9 @@
 //! Who asks: the authenticators in the order of the real API server.
 //!
-//! Client certificate, then bearer token (service accounts before issuers of the authentication
+//! Front proxy, client certificate, then bearer token (service accounts before issuers of the authentication
 //! configuration), then anonymous. The first success wins; a bad bearer token is never anonymous.
+
+use std::time::Instant;
 
 use authlab_pki::tls::ClientAuthority;
 use http::{HeaderMap, header};
@@ -9,7 +11,9 @@ use rustls_pki_types::CertificateDer;
 
 pub(crate) mod certificate;
 pub(crate) mod configuration;
+pub(crate) mod front_proxy;
 pub(crate) mod impersonation;
+pub(crate) mod legacy;
 pub(crate) mod service_account;
 
 use crate::cluster::Cluster;
@@ -45,10 +49,20 @@ pub(crate) enum Unauthenticated {
 /// The authenticators that configuration decides.
 pub(crate) struct Chain {
     pub(crate) clients: ClientAuthority,
+    pub(crate) front_proxy: Option<front_proxy::Trusted>,
     pub(crate) configuration: Configuration,
 }
 
 impl Chain {
+    /// The same with another authentication configuration.
+    pub(crate) fn with(&self, configuration: Configuration) -> Self {
+        Self {
+            clients: self.clients.clone(),
+            front_proxy: self.front_proxy.clone(),
+            configuration,
+        }
+    }
+
     /// Identifies the sender of a request.
     pub(crate) async fn authenticate(
         &self,
@@ -58,6 +72,13 @@ impl Chain {
         path: &str,
     ) -> Result<UserInfo, Unauthenticated> {
         let mut reasons = Vec::new();
+        if let Some(proxy) = &self.front_proxy {
+            match proxy.identify(certificates, headers) {
+                Outcome::Accepted(user, _) => return Ok(with_authenticated(user)),
+                Outcome::Rejected(reason) => reasons.push(reason),
+                Outcome::Skipped => {}
+            }
+        }
         match certificate::identify(&self.clients, certificates) {
             Outcome::Accepted(user, _) => return Ok(with_authenticated(user)),
             Outcome::Rejected(reason) => reasons.push(reason),
@@ -101,10 +122,14 @@ impl Chain {
 
     /// Identifies the bearer of a token meant for one of `audiences`; never skipped.
     async fn token(&self, cluster: &Cluster, token: &str, audiences: &[String]) -> Outcome {
+        let cached = cluster.successes.begin(token, audiences, &cluster.metrics);
         let mut outcome = service_account::identify(cluster, token, audiences);
         if matches!(outcome, Outcome::Skipped) {
-            outcome = self.issuers(cluster, token, audiences).await;
+            outcome = self.issuers(cluster, token, audiences, cached).await;
         }
+        cluster
+            .successes
+            .end(token, audiences, &outcome, cached, &cluster.metrics);
         match outcome {
             Outcome::Accepted(user, audiences) => {
                 Outcome::Accepted(with_authenticated(user), audiences)
@@ -116,13 +141,25 @@ impl Chain {
     }
 
     /// Asks the issuers of the configuration, whose tokens are for this API server only.
-    async fn issuers(&self, cluster: &Cluster, token: &str, audiences: &[String]) -> Outcome {
+    async fn issuers(
+        &self,
+        cluster: &Cluster,
+        token: &str,
+        audiences: &[String],
+        cached: bool,
+    ) -> Outcome {
         let own = cluster.tokens.audiences().iter();
         let agreed: Vec<String> = own.filter(|one| audiences.contains(one)).cloned().collect();
         if agreed.is_empty() {
             return Outcome::Skipped;
         }
-        match self.configuration.issuers.authenticate(token).await {
+        let begun = Instant::now();
+        let found = self.configuration.issuers.authenticate(token).await;
+        if !cached && !matches!(found, oidc::Outcome::Skipped) {
+            let ok = matches!(found, oidc::Outcome::Authenticated(_));
+            cluster.metrics.token_checked(token, ok, begun.elapsed());
+        }
+        match found {
             oidc::Outcome::Authenticated(user) => Outcome::Accepted(user, agreed),
             oidc::Outcome::Rejected(reason) => Outcome::Rejected(reason),
             oidc::Outcome::Skipped => Outcome::Skipped,

@@ -1,7 +1,7 @@
 //! Service-account tokens: how they are issued and how they are checked.
 //!
-//! Claims and texts follow k8s.io/kubernetes `pkg/serviceaccount` (bound tokens; tokens kept in
-//! secrets are not issued here).
+//! Claims and texts follow k8s.io/kubernetes `pkg/serviceaccount`; tokens kept in secrets are in
+//! [`super::legacy`].
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{CREDENTIAL_ID, Outcome};
+use super::{CREDENTIAL_ID, Outcome, legacy};
 use crate::cluster::Cluster;
 use crate::object::Object;
 use crate::resources::{self, Resource};
@@ -50,7 +50,9 @@ struct Claims {
 /// The private claim `kubernetes.io`: what the token is bound to.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Kubernetes {
+    #[serde(default)]
     namespace: String,
+    #[serde(default)]
     serviceaccount: Reference,
     #[serde(skip_serializing_if = "Option::is_none")]
     pod: Option<Reference>,
@@ -136,20 +138,25 @@ impl TokenIssuer {
             nbf: Some(now),
             sub: username(account.namespace(), account.name()),
         };
-        let header = json!({"alg": self.key.algorithm().name(), "kid": self.key.kid()});
-        let header = header.as_object().cloned().unwrap_or_default();
-        let token = jws::sign(&header, json!(claims).to_string().as_bytes(), &self.key)?;
+        let token = self.sign(&json!(claims))?;
         Ok((token, id))
     }
 
-    /// The verified claims of a token that names this issuer.
-    fn claims(&self, token: &str) -> Result<Option<Claims>, String> {
+    /// A token with these claims.
+    pub(crate) fn sign(&self, claims: &Value) -> Result<String, PkiError> {
+        let header = json!({"alg": self.key.algorithm().name(), "kid": self.key.kid()});
+        let header = header.as_object().cloned().unwrap_or_default();
+        jws::sign(&header, claims.to_string().as_bytes(), &self.key)
+    }
+
+    /// The verified claims of a token that names one of these issuers.
+    fn claims(&self, token: &str) -> Result<Option<Value>, String> {
         let Ok(token) = jws::Compact::parse(token) else {
             return Ok(None);
         };
         let claims: Value = serde_json::from_slice(&token.payload).unwrap_or_default();
         match claims["iss"].as_str() {
-            Some(issuer) if issuer == self.issuer || issuer == LEGACY_ISSUER => {}
+            Some(issuer) if issuer == self.issuer || issuer == legacy::ISSUER => {}
             _ => return Ok(None),
         }
         if token
@@ -161,13 +168,7 @@ impl TokenIssuer {
         token
             .verify(&self.jwk)
             .map_err(|_| "go-jose/go-jose: error in cryptographic primitive".to_owned())?;
-        let mut claims = claims;
-        if let Some(one) = claims["aud"].as_str().map(str::to_owned) {
-            claims["aud"] = json!([one]);
-        }
-        serde_json::from_value(claims)
-            .map(Some)
-            .map_err(|error| error.to_string())
+        Ok(Some(claims))
     }
 }
 
@@ -184,15 +185,21 @@ pub(crate) fn groups(namespace: &str) -> Vec<String> {
     ]
 }
 
-/// The issuer of tokens that once lay in secrets: known, and signed by nobody here.
-const LEGACY_ISSUER: &str = "kubernetes/serviceaccount";
-
 /// Identifies the bearer of a service-account token.
 pub(crate) fn identify(cluster: &Cluster, token: &str, audiences: &[String]) -> Outcome {
-    let claims = match cluster.tokens.claims(token) {
+    let mut claims = match cluster.tokens.claims(token) {
         Ok(Some(claims)) => claims,
         Ok(None) => return Outcome::Skipped,
         Err(reason) => return Outcome::Rejected(reason),
+    };
+    let old = claims["iss"] == legacy::ISSUER;
+    if let Some(one) = claims["aud"].as_str().map(str::to_owned) {
+        claims["aud"] = json!([one]);
+    }
+    let raw = claims.clone();
+    let claims: Claims = match serde_json::from_value(claims) {
+        Ok(claims) => claims,
+        Err(error) => return Outcome::Rejected(error.to_string()),
     };
     let meant = if claims.aud.is_empty() {
         cluster.tokens.audiences()
@@ -210,6 +217,12 @@ pub(crate) fn identify(cluster: &Cluster, token: &str, audiences: &[String]) -> 
         return Outcome::Rejected(format!(
             "token audiences {meant} is invalid for the target audiences {audiences}"
         ));
+    }
+    if old {
+        return match legacy::identify(cluster, token, &raw) {
+            Outcome::Accepted(user, _) => Outcome::Accepted(user, agreed),
+            other => other,
+        };
     }
     match check(cluster, &claims) {
         Ok(user) => Outcome::Accepted(user, agreed),
@@ -259,6 +272,11 @@ fn check(cluster: &Cluster, claims: &Claims) -> Result<UserInfo, String> {
         "pod",
         "service account pod",
     )?;
+    let nodes = resources::of::<k8s_openapi::api::core::v1::Node>();
+    if bound.pod.is_none() {
+        let node = bound.node.as_ref().filter(|node| !node.uid.is_empty());
+        exists(cluster, nodes, "", node, "node", "service account node")?;
+    }
     let mut user = UserInfo {
         username: username(&bound.namespace, name),
         uid: uid.clone(),

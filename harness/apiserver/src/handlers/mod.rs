@@ -1,6 +1,7 @@
 //! The way of a request: who asks, as whom, may they, and then the handler.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use authlab_authn::UserInfo;
 use authlab_pki::tls::Peer;
@@ -127,7 +128,7 @@ async fn authenticate(
     parts: &http::request::Parts,
     info: &RequestInfo,
 ) -> Result<UserInfo, Status> {
-    let chain = cluster.chain();
+    let (chain, begun) = (cluster.chain(), Instant::now());
     let found = chain
         .authenticate(cluster, &peer.certificates, &parts.headers, &info.path)
         .await;
@@ -135,16 +136,20 @@ async fn authenticate(
         Ok(user) => {
             cluster
                 .metrics
-                .authentication("success", Some(&user.username));
+                .authentication("success", Some(&user.username), begun.elapsed());
             Ok(user)
         }
         Err(chain::Unauthenticated::NoCredentials) => {
-            cluster.metrics.authentication("failure", None);
+            cluster
+                .metrics
+                .authentication("failure", None, begun.elapsed());
             Err(Status::unauthorized())
         }
         Err(chain::Unauthenticated::Refused(reason)) => {
             tracing::debug!(reason, "unable to authenticate the request");
-            cluster.metrics.authentication("error", None);
+            cluster
+                .metrics
+                .authentication("error", None, begun.elapsed());
             Err(Status::unauthorized())
         }
     }
@@ -177,9 +182,11 @@ fn authorize(
     info: &RequestInfo,
     event: &mut Event,
 ) -> Result<(), Status> {
-    let target = target(info);
+    let (target, begun) = (target(info), Instant::now());
     let decision = cluster.authorize(user, &info.verb, target);
-    cluster.metrics.authorization(decision.allowed);
+    cluster
+        .metrics
+        .authorization(decision.allowed, begun.elapsed());
     let word = if decision.allowed { "allow" } else { "forbid" };
     event.annotate("authorization.k8s.io/decision", word);
     event.annotate("authorization.k8s.io/reason", &decision.reason);

@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::StatusCode;
 use k8s_openapi::api::authentication::v1 as authentication;
 use k8s_openapi::api::authorization::v1 as authorization;
-use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::core::v1::{Node, Pod, Secret};
 use serde_json::{Value, json};
 
 use super::body::{self, Kind};
@@ -341,6 +341,7 @@ fn binding(call: &Call, bound: &Value, namespace: &str, account: &str) -> Result
     let resource = match kind {
         "Pod" if core => resources::of::<Pod>(),
         "Secret" if core => resources::of::<Secret>(),
+        "Node" if core => resources::of::<Node>(),
         _ => {
             let (group, version) = version.split_once('/').unwrap_or(("", version));
             return Err(Status::bad_request(format!(
@@ -348,10 +349,11 @@ fn binding(call: &Call, bound: &Value, namespace: &str, account: &str) -> Result
             )));
         }
     };
+    let place = if resource.namespaced { namespace } else { "" };
     let object = call
         .cluster
         .store
-        .get(resource, namespace, name)
+        .get(resource, place, name)
         .ok_or_else(|| Status::not_found(resource, name))?;
     if kind == "Pod" && object["spec"]["serviceAccountName"] != account {
         let account = authlab_rbac::quote(account);
@@ -372,9 +374,15 @@ fn binding(call: &Call, bound: &Value, namespace: &str, account: &str) -> Result
             let node = object["spec"]["nodeName"]
                 .as_str()
                 .filter(|node| !node.is_empty());
+            let nodes = resources::of::<Node>();
             let node = node.map(|node| Reference {
                 name: node.to_owned(),
-                uid: String::new(),
+                uid: call
+                    .cluster
+                    .store
+                    .get(nodes, "", node)
+                    .map(|node| node.uid().to_owned())
+                    .unwrap_or_default(),
             });
             Binding {
                 pod: reference,
@@ -382,6 +390,10 @@ fn binding(call: &Call, bound: &Value, namespace: &str, account: &str) -> Result
                 secret: None,
             }
         }
+        "Node" => Binding {
+            node: reference,
+            ..Binding::default()
+        },
         _ => Binding {
             secret: reference,
             ..Binding::default()

@@ -145,8 +145,12 @@ impl Place<'_> {
         rules.admit(self.call, &object, None)?;
         self.validate(&object, None)?;
         let (namespace, name) = (object.namespace().to_owned(), object.name().to_owned());
-        if transaction.get(self.resource, &namespace, &name).is_some() {
-            return Err(Status::already_exists(self.resource, &name));
+        if let Some(there) = transaction.get(self.resource, &namespace, &name) {
+            return Err(Status::already_exists(
+                self.resource,
+                &name,
+                there.terminating(),
+            ));
         }
         if self.dry_run {
             return Ok(Arc::new(object));

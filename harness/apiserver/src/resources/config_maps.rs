@@ -39,6 +39,20 @@ impl Rules for ConfigMaps {
 /// What every namespace is given (Kubernetes docs, "Namespaces": root CA publisher).
 pub(super) const ROOT_CA: &str = "kube-root-ca.crt";
 
+/// Tells aggregated API servers whom to believe, as the real server does when it starts.
+pub(super) fn publish_authentication(cluster: &Cluster, transaction: &mut Transaction<'_>) {
+    let resource = of::<ConfigMap>();
+    let name = "extension-apiserver-authentication";
+    let mut object = super::new_object(resource, "kube-system", name);
+    let chain = cluster.chain();
+    object["data"] = chain
+        .front_proxy
+        .as_ref()
+        .map_or_else(|| json!({}), |one| one.published());
+    object["data"]["client-ca-file"] = json!(cluster.ca_pem);
+    transaction.put(resource, object);
+}
+
 /// Puts the authority's certificate into a namespace, or back if somebody changed it.
 pub(super) fn publish_root_ca(
     cluster: &Cluster,

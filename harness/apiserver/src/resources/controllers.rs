@@ -2,10 +2,11 @@
 //! aggregation, default service accounts, the root CA's config map, the end of namespaces.
 
 use k8s_openapi::Resource as _;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
 use super::{config_maps, definitions, namespaces, rbac, records, service_accounts};
+use crate::chain::legacy;
 use crate::cluster::Cluster;
 use crate::object::Object;
 use crate::store::{Change, ChangeKind, Transaction};
@@ -18,6 +19,8 @@ pub(crate) fn bootstrap(cluster: &Cluster) {
     let quiet = transaction.changes.len();
     namespaces::bootstrap(&mut transaction);
     records::kubernetes_service(&mut transaction);
+    records::api_services(&mut transaction);
+    config_maps::publish_authentication(cluster, &mut transaction);
     react_from(cluster, &mut transaction, quiet);
     transaction.forget();
 }
@@ -43,7 +46,7 @@ fn react(cluster: &Cluster, transaction: &mut Transaction<'_>, change: &Change) 
     let deleted = change.kind == ChangeKind::Deleted;
     match change.object["kind"].as_str() {
         Some(Namespace::KIND) if change.object.terminating() && !deleted => {
-            namespaces::terminate(cluster, transaction, name);
+            namespaces::leave(cluster, name);
         }
         Some(CustomResourceDefinition::KIND) => definitions::react(cluster, transaction, change),
         Some(Namespace::KIND) if change.kind == ChangeKind::Added => {
@@ -55,7 +58,14 @@ fn react(cluster: &Cluster, transaction: &mut Transaction<'_>, change: &Change) 
                 && name == service_accounts::DEFAULT
                 && namespaces::alive(transaction, namespace) =>
         {
+            legacy::account_gone(transaction, &change.object);
             service_accounts::ensure_default(transaction, namespace);
+        }
+        Some(ServiceAccount::KIND) if deleted => {
+            legacy::account_gone(transaction, &change.object);
+        }
+        Some(Secret::KIND) if !deleted && change.object["type"] == legacy::TYPE => {
+            legacy::react(cluster, transaction, &change.object);
         }
         Some(ConfigMap::KIND)
             if name == config_maps::ROOT_CA && namespaces::alive(transaction, namespace) =>
@@ -67,8 +77,8 @@ fn react(cluster: &Cluster, transaction: &mut Transaction<'_>, change: &Change) 
     // With its last object gone, a terminating namespace can go too.
     if deleted {
         definitions::object_gone(transaction, &change.resource);
-        if !namespace.is_empty() {
-            namespaces::terminate(cluster, transaction, namespace);
+        if !namespace.is_empty() && !namespaces::alive(transaction, namespace) {
+            namespaces::leave(cluster, namespace);
         }
     }
 }

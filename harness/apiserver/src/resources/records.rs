@@ -4,10 +4,11 @@ use authlab_rbac::validation::FieldError;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use serde_json::{Value, json};
 
 use super::{Rules, new_object, of, validation};
-use crate::object::entry;
+use crate::object::{entry, now};
 use crate::store::Transaction;
 use crate::table::{AGE, Column, NAME, age};
 
@@ -287,6 +288,68 @@ impl Rules for Nodes {
 
     fn selectable(&self) -> Vec<&str> {
         vec!["spec.unschedulable"]
+    }
+}
+
+pub(super) struct ApiServices;
+
+const API_SERVICE_COLUMNS: &[Column] = &[
+    NAME,
+    Column::text("Service", |object| {
+        let service = &object["spec"]["service"];
+        let part = |field: &str| service[field].as_str().unwrap_or_default();
+        if service.is_object() {
+            json!(format!("{}/{}", part("namespace"), part("name")))
+        } else {
+            json!("Local")
+        }
+    }),
+    Column::text("Available", |object| {
+        let mut conditions = object["status"]["conditions"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let available = conditions.find(|one| one["type"] == "Available");
+        match available.map(|one| (&one["status"], &one["reason"])) {
+            Some((Value::String(status), _)) if status == "True" => json!("True"),
+            Some((status, reason)) => json!(format!(
+                "{} ({})",
+                status.as_str().unwrap_or_default(),
+                reason.as_str().unwrap_or_default()
+            )),
+            None => json!("Unknown"),
+        }
+    }),
+    AGE,
+];
+
+impl Rules for ApiServices {
+    fn columns(&self) -> &[Column] {
+        API_SERVICE_COLUMNS
+    }
+}
+
+/// The versions that the server serves by itself, as aggregation sees them.
+pub(super) fn api_services(transaction: &mut Transaction<'_>) {
+    let resource = of::<APIService>();
+    let mut served: Vec<(&str, &str)> = super::builtin()
+        .iter()
+        .map(|one| (one.group.as_str(), one.version.as_str()))
+        .collect();
+    served.dedup();
+    for (group, version) in served {
+        let mut object = new_object(resource, "", &format!("{version}.{group}"));
+        object["metadata"]["labels"] =
+            json!({"kube-aggregator.kubernetes.io/automanaged": "onstart"});
+        object["spec"] = json!({"group": group, "version": version, "versionPriority": 15, "groupPriorityMinimum": 17000});
+        object["status"] = json!({"conditions": [{
+            "type": "Available",
+            "status": "True",
+            "reason": "Local",
+            "message": "Local APIServices are always available",
+            "lastTransitionTime": now(),
+        }]});
+        transaction.put(resource, object);
     }
 }
 

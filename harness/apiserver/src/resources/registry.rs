@@ -11,13 +11,14 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 
 use super::config_maps::ConfigMaps;
 use super::definitions::Definitions;
 use super::namespaces::Namespaces;
 use super::pods::Pods;
 use super::rbac::{ClusterRoleBindings, ClusterRoles, RoleBindings, Roles};
-use super::records::{Events, Nodes, Records, Secrets, Services};
+use super::records::{ApiServices, Events, Nodes, Records, Secrets, Services};
 use super::service_accounts::ServiceAccounts;
 use super::{Resource, Review, Subresource};
 
@@ -75,6 +76,9 @@ pub(super) fn resources() -> Vec<Resource> {
             .with(&[TOKEN]),
         Resource::objects::<CustomResourceDefinition>(Definitions)
             .short(&["crd", "crds"])
+            .category(&["api-extensions"])
+            .with(&[STATUS]),
+        Resource::objects::<APIService>(ApiServices)
             .category(&["api-extensions"])
             .with(&[STATUS]),
         Resource::objects::<ClusterRole>(ClusterRoles),

@@ -4,8 +4,10 @@
 mod custom;
 mod identity;
 mod issuers;
+mod kubectl;
 mod lab;
 mod objects;
+mod proxy;
 mod rights;
 mod tokens;
 mod watching;

@@ -1,9 +1,12 @@
 //! Objects: their life, conflicts, patches, selectors, namespaces.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::runtime::conditions::is_deleted;
+use kube::runtime::wait::await_condition;
 use kube::{Client, ResourceExt};
 use serde_json::json;
 
@@ -259,7 +262,13 @@ async fn a_namespace_comes_with_its_account_and_takes_its_content_along() {
     maps.patch("held", &PatchParams::default(), &Patch::Merge(&release))
         .await
         .unwrap();
-    assert!(namespaces.get_opt("dev").await.unwrap().is_none());
+    let uid = namespaces.get("dev").await.map(|one| one.uid().unwrap());
+    let gone = is_deleted(uid.as_deref().unwrap_or_default());
+    let gone = await_condition(namespaces.clone(), "dev", gone);
+    tokio::time::timeout(Duration::from_secs(10), gone)
+        .await
+        .unwrap()
+        .unwrap();
     assert!(accounts.get_opt("default").await.unwrap().is_none());
 }
 
