@@ -92,15 +92,6 @@ pub enum Command {
     /// Build the real components (needs Go) and say where they are.
     #[command(after_help = "Examples:\n  cargo xtask tools\n  cargo xtask tools --list")]
     Tools(ToolsArgs),
-    /// Build the container images of clusters (needs Docker and Go) and say what they are called.
-    #[command(after_help = "Examples:\n  cargo xtask images\n  cargo xtask images node")]
-    Images(ImagesArgs),
-    /// Say what this machine can run, and what to do about the rest; changes nothing.
-    #[command(
-        after_help = "Examples:\n  cargo xtask doctor\n  cargo xtask doctor --json\n\nExit codes: \
-                            0 the default backend can run; 2 it cannot."
-    )]
-    Doctor(DoctorArgs),
     /// Write JSON Schemas of scenario and lab files, for editors, or the verb reference.
     #[command(
         after_help = "Examples:\n  cargo xtask schema\n  cargo xtask schema --print scenario\n  \
@@ -180,6 +171,9 @@ pub struct E2eArgs {
     /// Leave the labs running afterwards.
     #[arg(long)]
     pub keep: bool,
+    /// Only say which scenarios would run.
+    #[arg(long, conflicts_with_all = ["keep", "junit", "json", "annotations"])]
+    pub list: bool,
     /// How many labs at once [default: one a core].
     #[arg(long)]
     pub jobs: Option<usize>,
@@ -383,24 +377,6 @@ pub struct ToolsArgs {
     /// Build nothing, only show what there is.
     #[arg(long)]
     pub list: bool,
-}
-
-/// Flags of `images`.
-#[derive(Debug, Args)]
-pub struct ImagesArgs {
-    /// Only these [default: all].
-    pub images: Vec<String>,
-}
-
-/// Flags of `doctor`.
-#[derive(Debug, Args)]
-pub struct DoctorArgs {
-    /// As JSON.
-    #[arg(long)]
-    pub json: bool,
-    /// Print an OCI runtime for machines without CAP_SYS_RESOURCE, to be read before it is used.
-    #[arg(long, conflicts_with = "json")]
-    pub runtime: bool,
 }
 
 /// Flags of `schema`.
