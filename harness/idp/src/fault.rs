@@ -29,7 +29,7 @@ pub enum DiscoveryFault {
     Status(HttpStatus),
     /// Not answered before the fault is mended. The API server's client gives up after 30 seconds.
     Slow,
-    /// A right document of 16 MiB. The API server reads whatever an issuer sends within its 30 seconds.
+    /// A right document of 4 MiB. The API server reads whatever an issuer sends within its 30 seconds.
     Huge,
     /// A right document of another issuer: this one's with `/other` behind it.
     WrongIssuer,

@@ -16,7 +16,7 @@ use super::{ForgeError, State};
 use crate::fault::{DiscoveryFault, Fault, HttpStatus, JwksFault};
 
 /// Of a discovery document that is far larger than anybody expects.
-const HUGE: usize = 16 << 20;
+const HUGE: usize = 4 << 20;
 
 /// The routes below the issuer's path.
 pub(super) fn router(state: &Arc<State>) -> Result<Router, ForgeError> {

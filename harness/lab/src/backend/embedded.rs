@@ -4,7 +4,6 @@ mod provider;
 mod server;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use authlab_idp::fault::Fault;
 use tokio::sync::Mutex;
@@ -20,9 +19,6 @@ use crate::plan::Text;
 use crate::render::Values;
 use crate::spec::ProviderKind;
 use crate::state::{BackendKind, DEFAULT_CLUSTER};
-
-/// How long an API server may take to find an issuer that is back: it looks every 10 seconds.
-const FOUND: Duration = Duration::from_secs(15);
 
 struct Embedded {
     site: Site,
@@ -135,10 +131,10 @@ impl Running for Embedded {
         })
     }
 
-    fn issuer_is_back<'a>(&'a self, _issuer: &'a str) -> Task<'a, ()> {
+    fn issuer_is_back<'a>(&'a self, issuer: &'a str) -> Task<'a, ()> {
         Box::pin(async move {
             for server in self.servers.values() {
-                server.issuers_found(FOUND).await;
+                server.found(issuer).await;
             }
         })
     }

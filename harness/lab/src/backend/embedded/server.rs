@@ -10,6 +10,7 @@ use crate::backend::{LabError, Site, api_server, service_account_key};
 use crate::control::{By, Configure, Response};
 use crate::plan::Authentication;
 use crate::state::DEFAULT_CLUSTER;
+use crate::wait::{Look, until};
 
 /// How long an issuer may take to answer, or to fail, for the first time.
 const FIRST_ATTEMPT: Duration = Duration::from_secs(5);
@@ -17,6 +18,9 @@ const FIRST_ATTEMPT: Duration = Duration::from_secs(5);
 /// How long the issuers of a changed file may take to answer. The real server gives them a minute,
 /// in which it looks again and again; here nothing changes for as long as this request lasts.
 const RELOAD: Duration = Duration::from_secs(3);
+
+/// How long it may take to find an issuer that is back.
+const FOUND: Duration = Duration::from_secs(15);
 
 pub(super) struct Server {
     api: ApiServer,
@@ -84,10 +88,19 @@ impl Server {
         Ok(())
     }
 
-    /// Waits until every issuer was found, at most so long.
-    pub(super) async fn issuers_found(&self, at_most: Duration) {
-        // Whoever is still missing is missed by intent.
-        let _ = self.api.issuers_ready(at_most).await;
+    /// Waits until an issuer was found, unless it is none of those that are trusted; gives up when
+    /// that takes long.
+    pub(super) async fn found(&self, issuer: &str) {
+        let what = format!("the API server finds {issuer}");
+        let found = until(&what, FOUND, || async {
+            match self.api.issuers_ready(Duration::ZERO).await {
+                Err(missing) if missing.contains(&format!("{issuer:?}")) => Look::NotYet(missing),
+                _ => Look::Ready(()),
+            }
+        });
+        if let Err(error) = found.await {
+            tracing::debug!(%error, "an issuer that was mended stays unknown");
+        }
     }
 
     pub(super) fn audit_log(&self) -> Vec<serde_json::Value> {
