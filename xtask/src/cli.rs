@@ -146,6 +146,8 @@ pub enum Backend {
     Embedded,
     /// The real kube-apiserver, etcd and Dex as plain processes; builds them first (needs Go).
     Process,
+    /// A kind cluster, with containers beside it; builds their images first (needs Docker and Go).
+    Kind,
 }
 
 impl From<Backend> for BackendKind {
@@ -153,6 +155,7 @@ impl From<Backend> for BackendKind {
         match backend {
             Backend::Embedded => Self::Embedded,
             Backend::Process => Self::Process,
+            Backend::Kind => Self::Kind,
         }
     }
 }

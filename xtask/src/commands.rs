@@ -20,7 +20,7 @@ use std::time::Duration;
 use authlab_lab::checkout::Checkout;
 use authlab_lab::state::BackendKind;
 use authlab_lab::tools::{self, Terminal};
-use authlab_lab::{interrupt, lifecycle};
+use authlab_lab::{images as containers, interrupt, lifecycle};
 use clap::CommandFactory;
 use miette::{IntoDiagnostic, WrapErr, miette};
 use tokio_util::sync::CancellationToken;
@@ -58,9 +58,14 @@ pub fn interrupted() -> ExitCode {
 
 /// Makes sure that what a backend starts is built; says what is under way.
 pub async fn prepare_tools(kind: BackendKind) -> miette::Result<()> {
-    if kind == BackendKind::Process {
+    let (checkout, progress) = (Checkout::here(), Terminal::stderr());
+    if matches!(kind, BackendKind::Process | BackendKind::Kind) {
         let needed = [tools::ETCD, tools::DEX, tools::KUBERNETES];
-        tools::ensure(Checkout::here().root(), &needed, &Terminal::stderr()).await?;
+        tools::ensure(checkout.root(), &needed, &progress).await?;
+    }
+    if kind == BackendKind::Kind {
+        tools::ensure(checkout.root(), &[tools::KIND], &progress).await?;
+        containers::ensure(checkout.root(), &containers::ALL, &progress).await?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::backend::kind;
 use crate::process;
 use crate::state::{STATE_FILE, State, lock_file};
 use crate::wait::{Look, WaitError, until};
@@ -173,6 +174,7 @@ pub async fn reap(path: &Path) -> io::Result<bool> {
         return Ok(false);
     }
     process::kill_labelled(LABEL, path);
+    kind::reap(path)?;
     remove(path)?;
     Ok(true)
 }
@@ -219,6 +221,7 @@ fn clear(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     process::kill_labelled(LABEL, path);
+    kind::reap(path)?;
     for entry in left.filter(|entry| !lock(entry)) {
         if entry.file_type()?.is_dir() {
             std::fs::remove_dir_all(entry.path())?;

@@ -89,7 +89,8 @@ impl Host {
         let authorities = (authority.clone(), checkout.other_authority()?);
         let mut round = 1;
         let (forges, running) = loop {
-            let (site, forges) = prepare::site(checkout, &plan, &id, &path).await?;
+            let address = backend::address(kind, &path).await?;
+            let (site, forges) = prepare::site(checkout, &plan, &id, &path, address).await?;
             match backend::start(kind, site).await {
                 Err(LabError::AddressInUse { .. }) if round < ROUNDS => round += 1,
                 other => {

@@ -1,7 +1,7 @@
 //! Addresses before files: everything is bound, then every placeholder has its value.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,11 +29,13 @@ fn realm(id: &str, provider: &str) -> String {
     format!("{id}.{provider}").to_lowercase()
 }
 
-fn bind() -> Result<TcpListener, LabError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(system("cannot bind a loopback port"))
+fn bind(address: IpAddr) -> Result<TcpListener, LabError> {
+    let what = format!("cannot bind a port of {address}");
+    TcpListener::bind((address, 0)).map_err(system(&what))
 }
 
-/// Binds every address, starts the forges, writes certificates and the kubeconfig.
+/// Binds every address, starts the forges, writes certificates and the kubeconfig. Identity
+/// providers are at `address`.
 ///
 /// # Errors
 /// When something cannot be bound or written.
@@ -42,6 +44,7 @@ pub(crate) async fn site(
     plan: &Plan,
     id: &str,
     folder: &Path,
+    address: IpAddr,
 ) -> Result<(Site, BTreeMap<String, Forge>), LabError> {
     let authority = checkout.authority()?;
     let keys = checkout.keys()?;
@@ -61,7 +64,7 @@ pub(crate) async fn site(
     set("lab.file.ca".to_owned(), &ca_file.display().to_string());
 
     for cluster in plan.clusters() {
-        let listener = bind()?;
+        let listener = bind(Ipv4Addr::LOCALHOST.into())?;
         let address = listener
             .local_addr()
             .map_err(system("cannot read a bound address"))?;
@@ -71,11 +74,14 @@ pub(crate) async fn site(
     }
 
     for (name, provider) in &plan.providers {
-        let listener = bind()?;
+        let listener = bind(address)?;
+        let certificate = {
+            let host = address.to_string();
+            authority.server_certificate(&[host.as_str(), "127.0.0.1", "localhost"])?
+        };
         let address = listener
             .local_addr()
             .map_err(system("cannot read a bound address"))?;
-        let certificate = authority.server_certificate(&["127.0.0.1", "localhost"])?;
         set(format!("lab.idp.{name}.listen"), &address.to_string());
         set(format!("lab.idp.{name}.port"), &address.port().to_string());
         let issuer = match provider.kind {

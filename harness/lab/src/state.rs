@@ -23,6 +23,8 @@ pub enum BackendKind {
     Embedded,
     /// The real components as plain processes.
     Process,
+    /// A kind cluster, with containers beside it.
+    Kind,
 }
 
 impl BackendKind {
@@ -32,6 +34,7 @@ impl BackendKind {
         match self {
             Self::Embedded => "embedded",
             Self::Process => "process",
+            Self::Kind => "kind",
         }
     }
 
@@ -39,7 +42,7 @@ impl BackendKind {
     #[must_use]
     pub fn capabilities(self) -> &'static [Capability] {
         match self {
-            Self::Embedded | Self::Process => &[
+            Self::Embedded | Self::Process | Self::Kind => &[
                 Capability::Configure,
                 Capability::ClientCertificate,
                 Capability::AuditLog,
@@ -52,7 +55,7 @@ impl BackendKind {
     #[must_use]
     pub fn kubernetes(self) -> &'static str {
         match self {
-            Self::Embedded | Self::Process => "1.36.3",
+            Self::Embedded | Self::Process | Self::Kind => "1.36.3",
         }
     }
 }

@@ -39,8 +39,9 @@ fn main() -> ExitCode {
 fn backend() -> BackendKind {
     match std::env::var("AUTHLAB_BACKEND").as_deref() {
         Ok("process") => BackendKind::Process,
+        Ok("kind") => BackendKind::Kind,
         Err(_) | Ok("" | "embedded") => BackendKind::Embedded,
-        Ok(other) => panic!("AUTHLAB_BACKEND is `{other}`; embedded and process are known"),
+        Ok(other) => panic!("AUTHLAB_BACKEND is `{other}`; embedded, process and kind are known"),
     }
 }
 

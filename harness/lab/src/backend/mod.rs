@@ -1,11 +1,12 @@
 //! Backends: where a lab runs. One file (or folder) each, and one line in [`start`].
 
 pub mod embedded;
+pub mod kind;
 pub mod process;
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
 
 use authlab_idp::fault::Fault;
 use authlab_pki::{Authority, KeyPool};
@@ -32,7 +33,7 @@ pub struct Site {
     pub authority: Authority,
     /// The checkout's signing keys.
     pub keys: KeyPool,
-    /// Loopback listeners by name: `apiserver`, and one for each identity provider that is not a
+    /// Listeners by name: `apiserver`, on loopback, and one for each identity provider that is not a
     /// forge. A backend that starts processes drops the listener and takes its port.
     pub listeners: BTreeMap<String, TcpListener>,
 }
@@ -278,6 +279,10 @@ pub enum LabError {
         /// What to do about it.
         help: String,
     },
+    /// A container image could not be built.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Images(#[from] crate::images::ImagesError),
     /// A real component could not be built.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -307,6 +312,17 @@ pub enum LabError {
     },
 }
 
+/// This machine's address for the identity providers of a lab in `folder`.
+///
+/// # Errors
+/// When there is none.
+pub(crate) async fn address(kind: BackendKind, folder: &Path) -> Result<IpAddr, LabError> {
+    match kind {
+        BackendKind::Embedded | BackendKind::Process => Ok(Ipv4Addr::LOCALHOST.into()),
+        BackendKind::Kind => kind::address(folder).await,
+    }
+}
+
 /// Starts the components of a lab on a backend.
 ///
 /// # Errors
@@ -315,5 +331,6 @@ pub async fn start(kind: BackendKind, site: Site) -> Result<Box<dyn Running>, La
     match kind {
         BackendKind::Embedded => embedded::start(site).await,
         BackendKind::Process => process::start(site).await,
+        BackendKind::Kind => kind::start(site).await,
     }
 }

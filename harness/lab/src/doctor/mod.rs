@@ -100,10 +100,7 @@ const KIND: &str = "kind";
 const BACKENDS: [(&str, &str); 3] = [
     (DEFAULT, "in process, pure Rust; the default"),
     (PROCESS, "the real components as plain processes"),
-    (
-        KIND,
-        "a kind cluster with containers beside it (not in this version yet)",
-    ),
+    (KIND, "a kind cluster, with containers beside it"),
 ];
 
 /// All that was found.

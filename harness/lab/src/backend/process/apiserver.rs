@@ -1,6 +1,6 @@
 //! kube-apiserver: its files and flags, its start, what it says when it refuses.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use authlab_pki::Algorithm;
@@ -12,6 +12,7 @@ use super::{
     GRACE, HOST_USER, LabError, READY, Site, admin, component, controllers, klog, release,
     taken_port, write,
 };
+use crate::backend::kind::{Node, Workshop};
 use crate::backend::{api_server, service_account_key};
 use crate::exec::{Child, Program};
 use crate::plan::Authentication;
@@ -20,6 +21,15 @@ use crate::tools::Tools;
 use crate::wait::{Look, until};
 
 const NAME: &str = "kube-apiserver";
+/// Its files, in its own folder.
+const CONFIG: &str = "authentication/config.yaml";
+/// See [`CONFIG`].
+pub(in crate::backend) const AUDIT_LOG: &str = "audit.log";
+/// See [`CONFIG`].
+pub(in crate::backend) const AUDIT_POLICY: &str = "audit-policy.yaml";
+
+/// Between two looks at what a node that is being made has said.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long it may take to find an issuer that is back.
 const FOUND: Duration = Duration::from_secs(20);
@@ -41,9 +51,43 @@ pub(super) struct ApiServer {
     audit_log: PathBuf,
     pub(super) admin: Admin,
     controllers: Program,
+    /// The node that it runs in, where it is no process of this machine.
+    node: Option<Node>,
 }
 
 impl ApiServer {
+    /// Makes a cluster for it.
+    pub(super) async fn prepare_node(
+        site: &mut Site,
+        workshop: &Workshop,
+        cluster: &str,
+        wanted: &Authentication,
+    ) -> Result<Self, LabError> {
+        let port = release(site, &api_server(cluster))?.port();
+        let name = component(NAME, cluster);
+        let folder = site.folder.join(&name);
+        write(folder.join(AUDIT_POLICY), audit_policy().as_bytes())?;
+        let config = folder.join(CONFIG);
+        if let Some(text) = &wanted.config {
+            write(config.clone(), text.text.as_bytes())?;
+        }
+        let node = Workshop::node(site, cluster, &folder)?;
+        let flags = flags(wanted, &config).collect();
+        tokio::select! {
+            made = workshop.cluster(site, (cluster, &node), port, &folder, flags) => made?,
+            refused = refused(&node, &name) => return Err(refused),
+        }
+        Ok(Self {
+            program: node.server(site, &name)?,
+            port,
+            config,
+            audit_log: folder.join(AUDIT_LOG),
+            admin: admin(site, port)?,
+            controllers: node.controllers(site, &component(controllers::NAME, cluster))?,
+            node: Some(node),
+        })
+    }
+
     /// Writes what does not change between two starts.
     pub(super) fn prepare(
         site: &mut Site,
@@ -51,7 +95,7 @@ impl ApiServer {
         etcd: &str,
         cluster: &str,
     ) -> Result<Self, LabError> {
-        let port = release(site, &api_server(cluster))?;
+        let port = release(site, &api_server(cluster))?.port();
         let name = component(NAME, cluster);
         let folder = site.folder.join(&name);
         let file = |name: &str, content: &str| write(folder.join(name), content.as_bytes());
@@ -102,7 +146,7 @@ impl ApiServer {
             ("authorization-mode", "RBAC".into()),
             (
                 "audit-policy-file",
-                file("audit-policy.yaml", &audit_policy())?,
+                file(AUDIT_POLICY, &audit_policy())?,
             ),
             ("audit-log-path", audit_log.clone()),
         ];
@@ -120,6 +164,7 @@ impl ApiServer {
             audit_log,
             admin: admin(site, port)?,
             controllers: controllers::prepare(site, tools, cluster)?,
+            node: None,
         })
     }
 
@@ -161,17 +206,15 @@ impl ApiServer {
 
     async fn launch(&self, wanted: &Authentication) -> Result<Child, LabError> {
         let mut program = self.program.clone();
+        if let Some(node) = &self.node {
+            node.make_room().await?;
+        }
         if let Some(config) = &wanted.config {
             write(self.config.clone(), config.text.as_bytes())?;
-            let flag = format!("--authentication-config={}", self.config.display());
-            program.args.push(flag.into());
         }
-        for (name, values) in &wanted.flags {
-            let flags = values
-                .iter()
-                .map(|value| format!("--{name}={value}").into());
-            program.args.extend(flags);
-        }
+        let flags = flags(wanted, &self.config);
+        let flags = flags.map(|(name, value)| format!("--{name}={value}").into());
+        program.args.extend(flags);
         program.start().await
     }
 
@@ -306,6 +349,33 @@ impl ApiServer {
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect())
+    }
+}
+
+/// The flags that an authentication is given by, without dashes; `config` is where its file lies.
+fn flags(wanted: &Authentication, config: &Path) -> impl Iterator<Item = (String, String)> {
+    let config = config.display().to_string();
+    let file = wanted
+        .config
+        .as_ref()
+        .map(|_| ("authentication-config".to_owned(), config));
+    let given = wanted.flags.iter().flat_map(|(name, values)| {
+        let named = |value: &String| (name.clone(), value.clone());
+        values.iter().map(named)
+    });
+    file.into_iter().chain(given)
+}
+
+/// Ends only when the first API server of a node that is being made has refused its configuration.
+async fn refused(node: &Node, name: &str) -> LabError {
+    loop {
+        if let Some(message) = klog::refusal(&node.first_words().await) {
+            return LabError::Refused {
+                component: name.to_owned(),
+                message,
+            };
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 

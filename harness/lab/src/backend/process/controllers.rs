@@ -12,7 +12,7 @@ use crate::tools::Tools;
 use crate::wait::{Look, until};
 use secrecy::ExposeSecret;
 
-const NAME: &str = "kube-controller-manager";
+pub(super) const NAME: &str = "kube-controller-manager";
 
 /// The controllers that authentication and RBAC can tell from none.
 const CONTROLLERS: [&str; 4] = [

@@ -14,7 +14,7 @@ mod keycloak;
 mod klog;
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,7 @@ use self::apiserver::ApiServer;
 use self::configure::Cluster;
 use self::dex::Dexes;
 use self::keycloak::Keycloaks;
+use super::kind::{self, Workshop};
 use super::{
     FAULT, LabError, NEW_CONFIGURATION, NEW_KEY, Running, Site, Task, cannot, done, no_cluster,
 };
@@ -53,6 +54,8 @@ struct Processes {
     dexes: Dexes,
     /// Lives as long as the lab.
     etcd: Child,
+    /// Whether Docker holds something of it.
+    contained: bool,
     keycloaks: Option<Keycloaks>,
 }
 
@@ -60,10 +63,21 @@ struct Processes {
 ///
 /// # Errors
 /// When a tool is missing or a component does not start; nothing is left running.
-pub async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> {
+pub async fn start(site: Site) -> Result<Box<dyn Running>, LabError> {
+    start_with(site, None).await
+}
+
+/// The same, with clusters and containers of a workshop in the place of processes.
+///
+/// # Errors
+/// As [`start`].
+pub(super) async fn start_with(
+    mut site: Site,
+    workshop: Option<&Workshop>,
+) -> Result<Box<dyn Running>, LabError> {
     let tools = tools(&site).await?;
     let keycloaks = Keycloaks::start(&mut site).await?;
-    let rest = rest(site, tools, keycloaks.as_ref());
+    let rest = rest(site, tools, workshop, keycloaks.as_ref());
     let (started, ()) = tokio::try_join!(rest, import(keycloaks.as_ref()))?;
     Ok(Box::new(Processes {
         keycloaks,
@@ -75,6 +89,7 @@ pub async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> {
 async fn rest(
     mut site: Site,
     tools: Tools,
+    workshop: Option<&Workshop>,
     keycloaks: Option<&Keycloaks>,
 ) -> Result<Processes, LabError> {
     let (etcd, endpoint) = etcd::start(&site, &tools).await?;
@@ -82,12 +97,17 @@ async fn rest(
         ("lab.storage.type".to_owned(), "etcd".to_owned()),
         ("lab.storage.endpoint".to_owned(), endpoint.clone()),
     ]);
-    let dexes = Dexes::start(&mut site, &tools).await?;
+    let dexes = Dexes::start(&mut site, &tools, workshop).await?;
     let mut servers = Vec::new();
     for cluster in site.plan.clusters().map(str::to_owned).collect::<Vec<_>>() {
-        let api = ApiServer::prepare(&mut site, &tools, &endpoint, &cluster)?;
         let wanted = site.plan.authentication_of(&cluster).cloned();
         let wanted = site.authentication(&wanted.unwrap_or_default())?;
+        let api = match workshop {
+            Some(workshop) => {
+                ApiServer::prepare_node(&mut site, workshop, &cluster, &wanted).await?
+            }
+            None => ApiServer::prepare(&mut site, &tools, &endpoint, &cluster)?,
+        };
         servers.push((cluster, api, wanted));
     }
     let started = async {
@@ -117,6 +137,7 @@ async fn rest(
         clusters: clusters.collect(),
         dexes,
         etcd,
+        contained: workshop.is_some(),
         keycloaks: None,
         site,
     })
@@ -159,15 +180,15 @@ async fn tools(site: &Site) -> Result<Tools, LabError> {
     Ok(tools::ensure(checkout.root(), &needed, &Terminal::stderr()).await?)
 }
 
-/// Frees the port that the host bound for a component, for the component to take.
-fn release(site: &mut Site, name: &str) -> Result<u16, LabError> {
+/// Frees the address that the host bound for a component, for the component to take.
+fn release(site: &mut Site, name: &str) -> Result<SocketAddr, LabError> {
     let failed = |cause| LabError::System {
         what: format!("no address for {name}"),
         cause,
     };
     let listener = site.listeners.remove(name);
     let listener = listener.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
-    Ok(listener.local_addr().map_err(failed)?.port())
+    listener.local_addr().map_err(failed)
 }
 
 /// Two loopback ports, or more, that nobody has now.
@@ -187,7 +208,7 @@ fn free_ports<const N: usize>() -> Result<[u16; N], LabError> {
 }
 
 /// Writes a file of the lab, readable by its owner only.
-fn write(path: PathBuf, content: &[u8]) -> Result<PathBuf, LabError> {
+pub(super) fn write(path: PathBuf, content: &[u8]) -> Result<PathBuf, LabError> {
     let failed = |cause| LabError::System {
         what: format!("cannot write {}", path.display()),
         cause,
@@ -352,6 +373,9 @@ impl Running for Processes {
             }
             self.dexes.stop().await;
             self.etcd.stop(GRACE).await;
+            if self.contained {
+                kind::clear(self.site.folder).await;
+            }
         })
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::{GRACE, LabError, READY, Site, first, outlived, release, taken_port, write};
 use crate::backend::ONLY_DOWN;
+use crate::backend::kind::Workshop;
 use crate::control::Response;
 use crate::exec::{Child, Program};
 use crate::plan::Text;
@@ -49,14 +50,18 @@ struct Config {
 
 impl Dexes {
     /// Starts every Dex of the plan and waits until each answers.
-    pub(super) async fn start(site: &mut Site, tools: &Tools) -> Result<Self, LabError> {
+    pub(super) async fn start(
+        site: &mut Site,
+        tools: &Tools,
+        workshop: Option<&Workshop>,
+    ) -> Result<Self, LabError> {
         let mut dexes = BTreeMap::new();
         let mut starting = Vec::new();
         for (name, provider) in site.plan.providers.clone() {
             let (ProviderKind::Dex, Some(config)) = (provider.kind, &provider.config) else {
                 continue;
             };
-            let dex = Dex::prepare(site, tools, &name, config)?;
+            let dex = Dex::prepare(site, tools, workshop, &name, config)?;
             starting.push((name.clone(), dex.program.start().await?));
             dexes.insert(name, dex);
         }
@@ -158,6 +163,7 @@ impl Dex {
     fn prepare(
         site: &mut Site,
         tools: &Tools,
+        workshop: Option<&Workshop>,
         name: &str,
         config: &Text,
     ) -> Result<Self, LabError> {
@@ -169,22 +175,24 @@ impl Dex {
             text: site.render(config)?,
         };
         let component = || name.to_owned();
-        let port = release(site, name)?;
-        let dex = Self {
-            program: Program {
+        let address = release(site, name)?;
+        let program = match workshop {
+            Some(workshop) => workshop.dex(site, name, &file)?,
+            None => Program {
                 name: component(),
                 path: tools.path("dex")?.to_owned(),
                 args: vec!["serve".into(), file.clone().into()],
                 folder: site.folder.clone(),
             },
+        };
+        let dex = Self {
+            program,
             issuer,
             file,
             ca: site.authority.certificate_pem().to_owned(),
-            _port: port::reserve(([127, 0, 0, 1], port).into()).map_err(|_| {
-                LabError::AddressInUse {
-                    component: component(),
-                    port,
-                }
+            _port: port::reserve(address).map_err(|_| LabError::AddressInUse {
+                component: component(),
+                port: address.port(),
             })?,
             current: Mutex::new(current.clone()),
             running: watch::Sender::new(None),

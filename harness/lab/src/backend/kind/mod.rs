@@ -1,0 +1,321 @@
+//! A kind cluster in the place of API server, etcd and controllers, and containers in the place of
+//! the providers' processes. All else is as on the process backend.
+//!
+//! One issuer URL serves host, nodes and pods: providers listen on the address that the lab's own
+//! Docker network has on this machine, which every container of it reaches.
+
+mod config;
+mod docker;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use authlab_pki::Algorithm;
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+use tokio::process::Command;
+
+use self::config::Mounts;
+use super::process::{self, write};
+use super::{LabError, Running, Site, service_account_key};
+use crate::checkout::Checkout;
+use crate::exec::Program;
+use crate::folder::LABEL;
+use crate::images::{self, Kind as Image};
+use crate::spec::ProviderKind;
+use crate::state::DEFAULT_CLUSTER;
+use crate::tools::{self, Terminal};
+
+/// Runs in a node: see there.
+const SERVE: &str = include_str!("serve");
+/// In a lab's folder: that Docker may hold something of the lab.
+const MARK: &str = "docker";
+/// A cluster that cannot be made shows as much of kind's words.
+const LAST_LINES: usize = 15;
+
+/// Makes the clusters, starts the providers, and gives each API server its authentication.
+///
+/// # Errors
+/// When an image is missing or a component does not start; nothing is left running.
+pub(super) async fn start(site: Site) -> Result<Box<dyn Running>, LabError> {
+    let mut kinds = site.plan.providers.values().map(|provider| provider.kind);
+    if kinds.any(|kind| kind == ProviderKind::Keycloak) {
+        return Err(LabError::Missing {
+            what: format!(
+                "{}: there is no Keycloak for labs of containers yet",
+                site.plan.lab
+            ),
+            help: "run this lab on the process backend, or on the embedded one".to_owned(),
+        });
+    }
+    let folder = site.folder.clone();
+    let started = async {
+        let workshop = Workshop::open().await?;
+        process::start_with(site, Some(&workshop)).await
+    };
+    let started = started.await;
+    if started.is_err() {
+        clear(folder).await;
+    }
+    started
+}
+
+/// Removes what Docker holds of the lab, and only tells when it does not.
+pub(super) async fn clear(folder: PathBuf) {
+    let name = folder.display().to_string();
+    let cleared = tokio::task::spawn_blocking(move || reap(&folder)).await;
+    if let Ok(Err(error)) = cleared {
+        tracing::warn!(folder = name, %error, "containers stay behind");
+    }
+}
+
+/// The network of a lab: what its name and the names of its clusters begin with.
+fn name(folder: &Path) -> String {
+    let digest = Sha256::digest(folder.as_os_str().as_encoded_bytes());
+    let hex: String = digest.iter().take(4).map(|b| format!("{b:02x}")).collect();
+    format!("authlab-{hex}")
+}
+
+/// Makes the lab's network and answers with this machine's address in it.
+///
+/// # Errors
+/// When Docker does not do as asked.
+pub(super) async fn address(folder: &Path) -> Result<IpAddr, LabError> {
+    // Before there is anything to find.
+    write(folder.join(MARK), b"")?;
+    let name = name(folder);
+    let gateway = [
+        "network",
+        "inspect",
+        "--format",
+        "{{(index .IPAM.Config 0).Gateway}}",
+        &name,
+    ];
+    let label = format!("{LABEL}={}", folder.display());
+    // A second round of addresses finds it there.
+    let found = match docker::ask(&gateway).await {
+        Ok(found) => found,
+        Err(_) => {
+            docker::ask(&["network", "create", "--label", &label, &name]).await?;
+            docker::ask(&gateway).await?
+        }
+    };
+    found
+        .parse::<Ipv4Addr>()
+        .map(IpAddr::V4)
+        .map_err(|_| LabError::Api {
+            what: format!("the address of Docker's network {name}"),
+            why: format!("`{found}` is none"),
+        })
+}
+
+/// Removes what Docker holds of the lab in `folder`, at once where it never held anything.
+///
+/// # Errors
+/// In the words of Docker's client.
+pub(crate) fn reap(folder: &Path) -> io::Result<()> {
+    if !folder.join(MARK).exists() {
+        return Ok(());
+    }
+    docker::remove(&format!("label={LABEL}={}", folder.display()))
+}
+
+/// What a lab's containers are made of.
+pub(super) struct Workshop {
+    kind: PathBuf,
+    node: String,
+    dex: String,
+}
+
+impl Workshop {
+    /// Makes sure that kind and the images are built.
+    pub(super) async fn open() -> Result<Self, LabError> {
+        let (checkout, progress) = (Checkout::here(), Terminal::stderr());
+        let tools = tools::ensure(checkout.root(), &[tools::KIND], &progress).await?;
+        let wanted = [Image::Node, Image::Dex];
+        let images = images::ensure(checkout.root(), &wanted, &progress).await?;
+        let mut references = images.into_iter().map(|image| image.reference);
+        Ok(Self {
+            kind: tools.path("kind")?.to_owned(),
+            node: references.next().unwrap_or_default(),
+            dex: references.next().unwrap_or_default(),
+        })
+    }
+
+    /// Dex in a container, on this machine's own network: its address is in its file.
+    pub(super) fn dex(&self, site: &Site, name: &str, file: &Path) -> Result<Program, LabError> {
+        let mut args: Vec<String> = ["run", "--rm", "--network", "host", "--label"]
+            .map(str::to_owned)
+            .into();
+        args.push(format!("{LABEL}={}", site.folder.display()));
+        let files = [
+            "ca".to_owned(),
+            format!("{name}.cert"),
+            format!("{name}.key"),
+        ];
+        let files = files
+            .iter()
+            .filter_map(|file| site.values.get(&format!("lab.file.{file}")));
+        for file in files.cloned().chain([file.display().to_string()]) {
+            args.extend(["--volume".to_owned(), format!("{file}:{file}:ro")]);
+        }
+        args.extend([
+            self.dex.clone(),
+            "serve".to_owned(),
+            file.display().to_string(),
+        ]);
+        Ok(Program {
+            name: name.to_owned(),
+            path: docker::program()?,
+            args: args.into_iter().map(Into::into).collect(),
+            folder: site.folder.clone(),
+        })
+    }
+
+    /// The node of a cluster that is to be made, in which the API server has these files.
+    pub(super) fn node(site: &Site, cluster: &str, folder: &Path) -> Result<Node, LabError> {
+        let network = name(&site.folder);
+        let name = match cluster {
+            DEFAULT_CLUSTER => network,
+            other => format!("{network}-{other}"),
+        };
+        Ok(Node {
+            container: format!("{name}-control-plane"),
+            name,
+            script: write(folder.join("serve"), SERVE.as_bytes())?,
+            is_new: AtomicBool::new(true),
+        })
+    }
+
+    /// Makes the cluster of a node, whose API server answers on `port` and has these flags beside
+    /// kubeadm's; `folder` is that server's own, in the lab's.
+    pub(super) async fn cluster(
+        &self,
+        site: &Site,
+        (cluster, node): (&str, &Node),
+        port: u16,
+        folder: &Path,
+        mut flags: Vec<(String, String)>,
+    ) -> Result<(), LabError> {
+        let key = site
+            .keys
+            .key(Algorithm::RS256, &service_account_key(cluster))?;
+        let pki = site.folder.join(format!("{cluster}-pki"));
+        let file = |name: &str, content: &str| write(pki.join(name), content.as_bytes());
+        let mounts = Mounts {
+            authority: (
+                file("ca.crt", site.authority.certificate_pem())?,
+                Checkout::here().private().join("pki/ca-key.pem"),
+            ),
+            service_accounts: (
+                file("sa.pub", key.public_key_pem())?,
+                file("sa.key", key.private_key_pem().expose_secret())?,
+            ),
+            server: folder.to_owned(),
+            lab_ca: site.folder.join("ca.pem"),
+        };
+        let issuer = site.service_account_issuer(cluster)?;
+        flags.extend(issuer.map(|issuer| ("service-account-issuer".to_owned(), issuer)));
+        let text = config::text(&self.node, port, &mounts, &flags, config::cgroup_v2());
+        let config = write(
+            site.folder.join(format!("{cluster}-kind.yaml")),
+            text.as_bytes(),
+        )?;
+        self.create(site, &node.name, &config).await
+    }
+
+    async fn create(&self, site: &Site, name: &str, config: &Path) -> Result<(), LabError> {
+        let kubeconfig = site.folder.join(format!("{name}.kubeconfig"));
+        let log = site.folder.join("logs").join("kind.log");
+        let output = Command::new(&self.kind)
+            .args(["create", "cluster", "--retain", "--name", name, "--config"])
+            .arg(config)
+            .arg("--kubeconfig")
+            .arg(&kubeconfig)
+            .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", self::name(&site.folder))
+            .env(LABEL, &site.folder)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .map_err(|cause| LabError::System {
+                what: "cannot start kind".to_owned(),
+                cause,
+            })?;
+        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+        write(log, text.as_bytes())?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let lines: Vec<&str> = text.lines().collect();
+        Err(LabError::Component {
+            component: "kind".to_owned(),
+            what: format!("made no cluster: {}", output.status),
+            lines: lines[lines.len().saturating_sub(LAST_LINES)..].join("\n"),
+        })
+    }
+}
+
+/// The node that the API server of a cluster runs in.
+#[derive(Debug)]
+pub(super) struct Node {
+    /// The cluster's name.
+    name: String,
+    container: String,
+    script: PathBuf,
+    /// Its first API server runs as kubeadm has started it.
+    is_new: AtomicBool,
+}
+
+impl Node {
+    /// What starts the API server with the flags that are added to its arguments, and lives as long
+    /// as it does.
+    pub(super) fn server(&self, site: &Site, name: &str) -> Result<Program, LabError> {
+        let script = self.script.clone().into();
+        self.program(site, name, vec!["bash".into(), script])
+    }
+
+    /// Lives as long as the node, which looks after its controllers itself.
+    pub(super) fn controllers(&self, site: &Site, name: &str) -> Result<Program, LabError> {
+        self.program(site, name, vec!["sleep".into(), "infinity".into()])
+    }
+
+    fn program(
+        &self,
+        site: &Site,
+        name: &str,
+        command: Vec<std::ffi::OsString>,
+    ) -> Result<Program, LabError> {
+        let mut args = vec!["exec".into(), self.container.clone().into()];
+        args.extend(command);
+        Ok(Program {
+            name: name.to_owned(),
+            path: docker::program()?,
+            args,
+            folder: site.folder.clone(),
+        })
+    }
+
+    /// Ends the API server, and returns when it is gone; but not the first one, which has yet to be
+    /// followed.
+    pub(super) async fn make_room(&self) -> Result<(), LabError> {
+        if self.is_new.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let script = self.script.display().to_string();
+        docker::ask(&["exec", &self.container, "bash", &script])
+            .await
+            .map(drop)
+    }
+
+    /// What its first API servers have written to their logs, if there are any yet.
+    pub(super) async fn first_words(&self) -> String {
+        let cut = r"cat /var/log/pods/kube-system_kube-apiserver-*/*/*.log | sed 's/^[^ ]* std[a-z]* [FP] //'";
+        let said = docker::ask(&["exec", &self.container, "bash", "-c", cut]).await;
+        said.unwrap_or_default()
+    }
+}
