@@ -169,7 +169,7 @@ fn check<'p>(
 }
 
 /// The challenge of a request, which some clients must have.
-fn challenge(
+pub(super) fn challenge(
     client: &Client,
     value: Option<&str>,
     method: Option<&str>,

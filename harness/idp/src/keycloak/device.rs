@@ -10,8 +10,8 @@ use axum::{
 use serde_json::json;
 
 use super::{
-    authorize::Login,
-    grants::plain,
+    authorize::{Login, challenge},
+    grants::{check_verifier, plain},
     issue::tokens,
     login,
     pages::{self, CodeForm},
@@ -20,13 +20,14 @@ use super::{
     server::Server,
     sessions::Session,
 };
-use crate::oidc::random;
+use crate::oidc::{pkce::Challenge, random};
 
 /// A device that waits for its user.
 #[derive(Clone)]
 pub(super) struct Device {
     client: String,
     scope: String,
+    challenge: Option<Challenge>,
     /// Until when the device is not to ask again.
     quiet: SystemTime,
     answer: Answer,
@@ -55,6 +56,19 @@ pub(super) fn start(server: &Server, call: &Call) -> Response {
             The flow is disabled for the client.";
         return bad("unauthorized_client", message);
     }
+    let challenge = challenge(
+        client,
+        call.form.get("code_challenge"),
+        call.form.get("code_challenge_method"),
+    );
+    let challenge = match challenge {
+        Ok(challenge) => challenge,
+        Err(description) => {
+            let mut answer = bad("invalid_request", description);
+            pages::never_back(&mut answer);
+            return answer;
+        }
+    };
     // Unknown scopes bring nothing; Keycloak does not refuse them here.
     let scope = call.form.text("scope");
     let lifetimes = &server.realm.lifetimes;
@@ -63,6 +77,7 @@ pub(super) fn start(server: &Server, call: &Call) -> Response {
     let device = Device {
         client: client.id.clone(),
         scope: scope.to_owned(),
+        challenge,
         quiet: now,
         answer: Answer::None,
     };
@@ -142,6 +157,10 @@ pub(super) fn grant(server: &Server, call: &Call, client: &Client) -> Response {
         }
         Answer::Granted(session) => server.sessions.get(session, &server.realm.lifetimes),
     };
+    let verifier = call.form.get("code_verifier");
+    if let Err(description) = check_verifier(device.challenge.as_ref(), verifier) {
+        return refused("invalid_grant", description);
+    }
     if !server.devices.remove(name) {
         return refused("invalid_grant", "Device code not valid");
     }

@@ -3,6 +3,8 @@
 use axum::{http::StatusCode, response::Response};
 use secrecy::SecretString;
 
+use crate::oidc::pkce::Challenge;
+
 use super::{
     device, exchange,
     issue::{Grant, tokens},
@@ -202,26 +204,34 @@ fn code(server: &Server, call: &Call, client: &Client) -> Response {
         return refused("Auth error: Found different client_id in clientSession");
     }
     let verifier = call.form.get("code_verifier");
-    match (&code.challenge, verifier) {
-        (Some(_), None) => return refused("PKCE code verifier not specified"),
-        (None, Some(_)) => {
-            return refused(
-                "PKCE code verifier specified but challenge not present in authorization",
-            );
-        }
-        (Some(_), Some(verifier)) if !is_verifier(verifier) => {
-            return refused("PKCE verification failed: Invalid code verifier");
-        }
-        (Some(challenge), Some(verifier)) if !challenge.is_met_by(verifier) => {
-            return refused("PKCE verification failed: Code mismatch");
-        }
-        _ => {}
+    if let Err(description) = check_verifier(code.challenge.as_ref(), verifier) {
+        return refused(description);
     }
     let grant = Grant {
         nonce: code.nonce.clone(),
         ..plain(client, "ac", &code.scope)
     };
     tokens(server, session, &grant)
+}
+
+/// Whether the one who asks for tokens is the one who began (RFC 7636 section 4.6).
+pub(super) fn check_verifier(
+    challenge: Option<&Challenge>,
+    verifier: Option<&str>,
+) -> Result<(), &'static str> {
+    match (challenge, verifier) {
+        (Some(_), None) => Err("PKCE code verifier not specified"),
+        (None, Some(_)) => {
+            Err("PKCE code verifier specified but challenge not present in authorization")
+        }
+        (Some(_), Some(verifier)) if !is_verifier(verifier) => {
+            Err("PKCE verification failed: Invalid code verifier")
+        }
+        (Some(challenge), Some(verifier)) if !challenge.is_met_by(verifier) => {
+            Err("PKCE verification failed: Code mismatch")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The form of a verifier, and of a challenge (RFC 7636 section 4.1).

@@ -112,7 +112,7 @@ pub(super) fn userinfo(server: &Server, call: &Call) -> Response {
         );
     }
     let Some(holder) = holder(server, &claims) else {
-        return invalid("User session not found or doesn't have client attached on it");
+        return invalid("user_session_not_found");
     };
     let mut info = Claims::default();
     map(
@@ -125,11 +125,10 @@ pub(super) fn userinfo(server: &Server, call: &Call) -> Response {
     if let Some(user) = server.realm.users.get(holder.user) {
         info.set("sub", user.id.as_str());
     }
-    (
-        [(header::CACHE_CONTROL, "no-cache")],
-        axum::Json(info.finish()),
-    )
-        .into_response()
+    let mut info = info.finish();
+    // A member of every token, and so none of the other claims that Keycloak tells here.
+    info.remove("auth_time");
+    ([(header::CACHE_CONTROL, "no-cache")], axum::Json(info)).into_response()
 }
 
 /// An error in the header that names the scheme (RFC 6750 section 3).

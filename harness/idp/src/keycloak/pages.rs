@@ -14,12 +14,16 @@ pub(super) const NEVER_BACK: &str = "no-store, must-revalidate, max-age=0";
 const STYLE: &str = "data:text/css,body{font:16px sans-serif;max-width:26rem;margin:12vh auto}\
     input,button{display:block;width:100%25;margin:.25rem 0 1rem}";
 
-fn page(server: &Server, status: StatusCode, body: &str) -> Response {
-    let name = match server.realm.display_name.as_str() {
+/// The realm as people read it.
+fn name(server: &Server) -> &str {
+    match server.realm.display_name.as_str() {
         "" => &server.realm.name,
         name => name,
-    };
-    let page = html::page(&format!("Sign in to {name}"), STYLE, body);
+    }
+}
+
+fn page(server: &Server, status: StatusCode, body: &str) -> Response {
+    let page = html::page(&format!("Sign in to {}", name(server)), STYLE, body);
     let headers = [
         (
             header::CONTENT_TYPE,
@@ -36,7 +40,9 @@ fn page(server: &Server, status: StatusCode, body: &str) -> Response {
 /// The page that says what is wrong.
 pub(super) fn error(server: &Server, status: StatusCode, message: &str) -> Response {
     let body = format!(
-        "<div id=\"kc-error-message\">\n<p class=\"instruction\">{}</p>\n</div>\n",
+        "<div id=\"kc-header-wrapper\">{}</div>\n<h1 id=\"kc-page-title\">We are sorry...</h1>\n\
+         <div id=\"kc-error-message\">\n<p class=\"instruction\">{}</p>\n</div>\n",
+        html::escape(name(server)),
         html::escape(message)
     );
     page(server, status, &body)

@@ -6,6 +6,8 @@ use serde_json::Value;
 use crate::bench::{Bench, LAB, conversation};
 
 conversation!(devices, real_devices, LAB, devices_and_users);
+conversation!(careful_devices, real_careful_devices, LAB, careful);
+conversation!(proven_devices, real_proven_devices, LAB, proven);
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
@@ -105,4 +107,39 @@ async fn devices_and_users(bench: &mut Bench) {
         .await;
     poll(bench, "granted", &device).await;
     poll(bench, "granted once only", &device).await;
+}
+
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CAREFUL: [(&str, &str); 3] = [
+    ("client_id", "careful"),
+    (
+        "code_challenge",
+        "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    ),
+    ("code_challenge_method", "S256"),
+];
+
+/// A client whose devices have to prove that they go on with what they began (RFC 7636).
+async fn careful(bench: &mut Bench) {
+    let [client, challenge, _] = CAREFUL;
+    bench.post("no challenge", "auth/device", &[client]).await;
+    let plain = [client, challenge, ("code_challenge_method", "plain")];
+    bench.post("another method", "auth/device", &plain).await;
+    prove(bench, "no verifier", &[]).await;
+}
+
+async fn proven(bench: &mut Bench) {
+    prove(bench, "the verifier", &[("code_verifier", VERIFIER)]).await;
+}
+
+async fn prove(bench: &mut Bench, title: &str, proof: &[(&str, &str)]) {
+    let device = bench.post("device", "auth/device", &CAREFUL).await;
+    let (action, code) = until_consent(bench, &device, true).await;
+    let form = [("code", code.as_str()), ("accept", "Yes")];
+    let request = bench.client.post(action).form(&form);
+    bench.send("grants", request).await;
+    let code = device["device_code"].as_str().unwrap();
+    let mut form = vec![("grant_type", GRANT), CAREFUL[0], ("device_code", code)];
+    form.extend(proof);
+    bench.post(title, "token", &form).await;
 }
