@@ -62,11 +62,14 @@ pub(super) fn way(html: &str, connector: Option<&str>) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// What a page says about a login that it refused: the text of whatever is marked as an error.
+/// What a page says about a login that it refused: the text of whatever is marked as an error, the
+/// innermost where the whole page is.
 pub(super) fn complaint(html: &str) -> String {
     let page = Html::parse_document(html);
     let marked = selector("[id*=error], [class*=error], [role=alert]");
+    let innermost = |part: &ElementRef<'_>| part.select(&marked).next().is_none();
     page.select(&marked)
+        .filter(innermost)
         .map(text)
         .find(|text| !text.is_empty())
         .unwrap_or_else(|| text(page.root_element()))
