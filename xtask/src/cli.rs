@@ -186,6 +186,9 @@ pub struct E2eArgs {
     /// Write the results as JSON to this file (`-`: standard output).
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Show every access matrix, not only those that do not hold.
+    #[arg(long)]
+    pub matrix: bool,
     /// Tell GitHub what did not hold, on the scenario's own line; done by itself where
     /// `GITHUB_ACTIONS=true`.
     #[arg(long)]

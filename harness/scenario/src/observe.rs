@@ -106,12 +106,13 @@ static VOLATILE: LazyLock<[(Regex, &str); 3]> = LazyLock::new(|| {
 
 /// Members that differ from run to run or from build to build, whatever they hold: times and hashes
 /// in claims, a store's counters, a binary's origin.
-const VOLATILE_MEMBERS: [&str; 12] = [
+const VOLATILE_MEMBERS: [&str; 13] = [
     "at_hash",
     "auth_time",
     "c_hash",
     "exp",
     "iat",
+    "nbf",
     "nonce",
     "resourceVersion",
     "buildDate",

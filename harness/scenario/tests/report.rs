@@ -100,6 +100,7 @@ fn a_terminal_shows_a_matrix_in_green_and_red() {
     let text = terminal::failure(&report.scenarios[2], Style::COLOUR);
     let matrix: Vec<&str> = text.lines().skip(2).collect();
     insta::assert_snapshot!(matrix.join("\n").replace('\x1b', "ESC"));
+    insta::assert_snapshot!("every_matrix", terminal::matrices(&report, Style::PLAIN));
 }
 
 #[test]

@@ -42,6 +42,10 @@ pub fn run(args: &E2eArgs) -> Ended {
             write(file, &view(&report))?;
         }
     }
+    if args.matrix && !files.into_iter().any(is_stdout) {
+        let style = Style::detect(stdout().is_terminal());
+        driver::print(terminal::matrices(&report, style));
+    }
     if args.annotations || std::env::var_os("GITHUB_ACTIONS").is_some_and(|on| on == "true") {
         let commands = annotations::render(&report);
         // The runner reads both streams; a result on standard output stays whole.

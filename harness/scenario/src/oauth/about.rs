@@ -149,7 +149,7 @@ impl Provider<'_> {
 }
 
 /// The refusal in a `WWW-Authenticate` header (RFC 6750, section 3).
-fn challenge(headers: &HeaderMap) -> Option<Refusal> {
+pub(super) fn challenge(headers: &HeaderMap) -> Option<Refusal> {
     let header = headers.get(WWW_AUTHENTICATE)?.to_str().ok()?;
     let find = |name: &str| {
         let (_, rest) = header.split_once(&format!("{name}=\""))?;

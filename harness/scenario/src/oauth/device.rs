@@ -85,11 +85,10 @@ impl Provider<'_> {
                 Login::Refused(refusal) => refusal,
                 login => return Ok(login),
             };
-            match refusal.error.as_str() {
-                "authorization_pending" => {}
-                "slow_down" => pause += Duration::from_secs(INTERVAL),
-                _ => return Ok(Login::Refused(refusal)),
-            }
+            pause = match next(&refusal.error, pause) {
+                Some(pause) => pause,
+                None => return Ok(Login::Refused(refusal)),
+            };
             if Instant::now() + pause > end {
                 return Err(Fault::Other(format!(
                     "the device gets no tokens though its user has agreed; the last answer was `{}`",
@@ -99,6 +98,16 @@ impl Provider<'_> {
             // The provider's own pace (section 3.3): earlier questions are refused.
             tokio::time::sleep(pause).await;
         }
+    }
+}
+
+/// How long a device waits that was told `error` after `pause`; not at all when that is final
+/// (section 3.5).
+pub(super) fn next(error: &str, pause: Duration) -> Option<Duration> {
+    match error {
+        "authorization_pending" => Some(pause),
+        "slow_down" => Some(pause + Duration::from_secs(INTERVAL)),
+        _ => None,
     }
 }
 

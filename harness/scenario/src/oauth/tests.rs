@@ -1,6 +1,12 @@
 //! Pages as real providers write them, by their shape.
 
-use super::forms::{Page, complaint, read};
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+
+use super::about::challenge;
+use super::device::next;
+use super::forms::{Page, complaint, read, way};
 
 const LOGIN: &str = r#"<html><head><title>dex</title></head><body>
   <form method="post" action="/dex/auth/local/login?back=&amp;state=abc">
@@ -97,4 +103,51 @@ fn a_refusal_is_read_from_the_page() {
         read(page),
         Page::Text("Bad Request Unregistered redirect_uri.".to_owned())
     );
+}
+
+#[test]
+fn a_code_that_the_page_has_filled_in_stands() {
+    let page = r#"<form action="/dex/device/auth/verify_code" method="post">
+        <input type="text" name="user_code" value="ABCD-EFGH" required autofocus/>
+        <button type="submit">Submit</button></form>"#;
+    let Page::Approval(form) = read(page) else {
+        panic!("no form to send");
+    };
+    let code = ("user_code".to_owned(), "ABCD-EFGH".to_owned());
+    assert_eq!(form.given, [code]);
+}
+
+#[test]
+fn a_connector_is_chosen_by_its_link() {
+    let page = r#"<a href="/dex/auth/local?client_id=x"><button>Email</button></a>
+        <a href="/dex/auth/cluster?client_id=x">Cluster</a>"#;
+    let found = way(page, Some("cluster"));
+    assert_eq!(found.as_deref(), Some("/dex/auth/cluster?client_id=x"));
+    assert_eq!(way(page, Some("clust")), None);
+    assert_eq!(way(page, None), None);
+}
+
+#[test]
+fn a_device_waits_as_long_as_it_is_told() {
+    let five = Duration::from_secs(5);
+    assert_eq!(next("authorization_pending", five), Some(five));
+    assert_eq!(next("slow_down", five), Some(five * 2));
+    for end in ["access_denied", "expired_token", "invalid_grant"] {
+        assert_eq!(next(end, five), None);
+    }
+}
+
+#[test]
+fn a_challenge_tells_why_a_bearer_is_refused() {
+    let of = |text: &'static str| {
+        let mut headers = HeaderMap::new();
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(text));
+        challenge(&headers).map(|refusal| (refusal.error, refusal.description))
+    };
+    let told = of(
+        r#"Bearer realm="lab", error="invalid_token", error_description="Token verification failed""#,
+    );
+    let words = ("invalid_token", "Token verification failed");
+    assert_eq!(told, Some((words.0.to_owned(), words.1.to_owned())));
+    assert_eq!(of(r#"Bearer realm="lab""#), None);
 }

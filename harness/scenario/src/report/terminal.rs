@@ -21,6 +21,22 @@ pub fn render(report: &Report, style: Style) -> String {
     out
 }
 
+/// Every access matrix, whatever became of it.
+#[must_use]
+pub fn matrices(report: &Report, style: Style) -> String {
+    let mut out = String::new();
+    for scenario in &report.scenarios {
+        for step in &scenario.steps {
+            if let Some(drawn) = &step.matrix {
+                let place = format!("{}:{}", scenario.file, step.place.line);
+                let _ = writeln!(out, "{}  {}", style.strong(&place), scenario.name);
+                out.push_str(&indent(&matrix(drawn, style), 2));
+            }
+        }
+    }
+    out
+}
+
 /// The summary line: `25 passed, 0 failed`.
 #[must_use]
 pub fn summary(report: &Report, style: Style) -> String {

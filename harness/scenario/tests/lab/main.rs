@@ -72,6 +72,10 @@ async fn no_secret_is_in_any_event_or_view() {
          \x20 - login: { idp: dex, grant: refresh_token, from: jane, as: again }\n\
          \x20 - login: { idp: dex, grant: authorization_code, user: jane, as: browser, check: 'seen.claims.email == \"jane@example.com\"' }\n\
          \x20 - login: { idp: dex, grant: password, user: jane, password: not-her-password, expect: refused }\n\
+         \x20 - login: { idp: dex, grant: token_exchange, subject: jane, connector: local, client: { id: web, secret: web-secret }, expect: refused }\n\
+         \x20 - userinfo: { idp: dex, as: jane }\n\
+         \x20 - introspect: { idp: dex, as: again, token: refresh, expect: active }\n\
+         \x20 - audit: { event: { verb: create, resource: namespaces } }\n\
          \x20 - clientCertificate: { user: ada, as: ada }\n\
          \x20 - whoami: { as: ada, expect: { username: ada } }\n\
          \x20 - serviceAccountToken: { name: default, as: robot }\n\
@@ -98,7 +102,13 @@ async fn no_secret_is_in_any_event_or_view() {
     all.push_str(&junit::render(&report));
     all.push_str(&terminal::render(&report, Style::PLAIN));
     assert!(all.contains("[redacted]"));
-    for secret in ["jane-password", "not-her-password", "eyJ", "PRIVATE KEY"] {
+    for secret in [
+        "jane-password",
+        "not-her-password",
+        "web-secret",
+        "eyJ",
+        "PRIVATE KEY",
+    ] {
         assert!(
             !all.contains(secret),
             "{secret} is in what a person sees:\n{all}"
