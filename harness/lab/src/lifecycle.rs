@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::backend::LabError;
+use crate::backend::{LabError, kind};
 use crate::background::{self, Outcome};
 use crate::checkout::Checkout;
 use crate::control::{self, Request};
@@ -107,6 +107,7 @@ pub async fn reap(checkout: &Checkout) -> Vec<String> {
         }
     }
     process::kill_strays(LABEL, &checkout.labs());
+    kind::reap_strays(checkout);
     reaped
 }
 

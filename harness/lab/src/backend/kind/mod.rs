@@ -10,7 +10,6 @@ mod docker;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use authlab_pki::Algorithm;
@@ -27,14 +26,12 @@ use crate::folder::LABEL;
 use crate::images::{self, Kind as Image};
 use crate::spec::ProviderKind;
 use crate::state::DEFAULT_CLUSTER;
-use crate::tools::{self, Terminal};
+use crate::tools::{self, Silent, Terminal, run};
 
 /// Runs in a node: see there.
 const SERVE: &str = include_str!("serve");
-/// In a lab's folder: that Docker may hold something of the lab.
+/// In a lab's folder, and in the checkout's own: that Docker may hold something of it.
 const MARK: &str = "docker";
-/// A cluster that cannot be made shows as much of kind's words.
-const LAST_LINES: usize = 15;
 
 /// Makes the clusters, starts the providers, and gives each API server its authentication.
 ///
@@ -86,6 +83,7 @@ fn name(folder: &Path) -> String {
 pub(super) async fn address(folder: &Path) -> Result<IpAddr, LabError> {
     // Before there is anything to find.
     write(folder.join(MARK), b"")?;
+    write(Checkout::here().private().join(MARK), b"")?;
     let name = name(folder);
     let gateway = [
         "network",
@@ -121,6 +119,22 @@ pub(crate) fn reap(folder: &Path) -> io::Result<()> {
         return Ok(());
     }
     docker::remove(&format!("label={LABEL}={}", folder.display()))
+}
+
+/// Removes what Docker holds of labs below `labs` that nobody owns and that have no folder any more.
+/// Asks Docker only in a checkout whose labs have used it.
+pub(crate) fn reap_strays(checkout: &Checkout) {
+    if !checkout.private().join(MARK).exists() {
+        return;
+    }
+    let labs = checkout.labs();
+    let is_stray = |folder: &Path| folder.starts_with(&labs) && !folder.exists();
+    let strays = docker::labelled(LABEL).unwrap_or_default();
+    for folder in strays.iter().filter(|folder| is_stray(folder)) {
+        if let Err(error) = docker::remove(&format!("label={LABEL}={}", folder.display())) {
+            tracing::warn!(folder = %folder.display(), %error, "containers stay behind");
+        }
+    }
 }
 
 /// What a lab's containers are made of.
@@ -219,6 +233,8 @@ impl Workshop {
         };
         let issuer = site.service_account_issuer(cluster)?;
         flags.extend(issuer.map(|issuer| ("service-account-issuer".to_owned(), issuer)));
+        // kind's own token, by which nodes join, is known to everybody.
+        flags.push(("enable-bootstrap-token-auth".to_owned(), "false".to_owned()));
         let text = config::text(&self.node, port, &mounts, &flags, config::cgroup_v2());
         let config = write(
             site.folder.join(format!("{cluster}-kind.yaml")),
@@ -228,34 +244,19 @@ impl Workshop {
     }
 
     async fn create(&self, site: &Site, name: &str, config: &Path) -> Result<(), LabError> {
-        let kubeconfig = site.folder.join(format!("{name}.kubeconfig"));
-        let log = site.folder.join("logs").join("kind.log");
-        let output = Command::new(&self.kind)
+        let mut create = Command::new(&self.kind);
+        create
             .args(["create", "cluster", "--retain", "--name", name, "--config"])
             .arg(config)
             .arg("--kubeconfig")
-            .arg(&kubeconfig)
+            .arg(site.folder.join(format!("{name}.kubeconfig")))
             .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", self::name(&site.folder))
-            .env(LABEL, &site.folder)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .map_err(|cause| LabError::System {
-                what: "cannot start kind".to_owned(),
-                cause,
-            })?;
-        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.push_str(&String::from_utf8_lossy(&output.stderr));
-        write(log, text.as_bytes())?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let lines: Vec<&str> = text.lines().collect();
-        Err(LabError::Component {
+            .env(LABEL, &site.folder);
+        let made = run::run(create, "kind", &Silent).await;
+        made.map_err(|lines| LabError::Component {
             component: "kind".to_owned(),
-            what: format!("made no cluster: {}", output.status),
-            lines: lines[lines.len().saturating_sub(LAST_LINES)..].join("\n"),
+            what: "made no cluster".to_owned(),
+            lines: run::last(&lines),
         })
     }
 }

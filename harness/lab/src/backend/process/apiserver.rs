@@ -144,10 +144,7 @@ impl ApiServer {
             ),
             ("service-cluster-ip-range", "10.96.0.0/12".into()),
             ("authorization-mode", "RBAC".into()),
-            (
-                "audit-policy-file",
-                file(AUDIT_POLICY, &audit_policy())?,
-            ),
+            ("audit-policy-file", file(AUDIT_POLICY, &audit_policy())?),
             ("audit-log-path", audit_log.clone()),
         ];
         Ok(Self {
