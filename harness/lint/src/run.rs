@@ -230,7 +230,12 @@ impl Lint {
         let mut offset = 0;
         for line in source.text().split_inclusive('\n') {
             const MARK: &str = "authlab: allow(";
-            if let Some(found) = line.find(MARK) {
+            // Only in a comment: documentation speaks of it.
+            let comment = if is_markdown(source) { "<!--" } else { "#" };
+            let found = line
+                .find(MARK)
+                .filter(|found| line[..*found].trim_end().ends_with(comment));
+            if let Some(found) = found {
                 let rest = &line[found + MARK.len()..];
                 let (list, after) = rest.split_once(')').unwrap_or((rest, ""));
                 let reason = after
@@ -292,12 +297,14 @@ fn in_lab(authenticator: &Authenticator<'_>, out: &mut Out<'_>) {
     }
 }
 
+fn is_markdown(source: &Source) -> bool {
+    let ending = Path::new(source.name()).extension();
+    ending.is_some_and(|ending| ending == "md")
+}
+
 /// The documents in a file.
 fn documents_of(source: &Source) -> Vec<Document> {
-    let markdown = Path::new(source.name())
-        .extension()
-        .is_some_and(|ending| ending == "md");
-    if !markdown {
+    if !is_markdown(source) {
         let document = Document::whole(source);
         let mut all = if document.form == Form::ConfigMap {
             jumpstarter::files(&document)
