@@ -5,6 +5,7 @@
 
 mod aggregated;
 mod api;
+pub mod ask;
 mod barrier;
 mod check;
 mod context;
