@@ -292,7 +292,7 @@ impl Shared {
                 by: *mended.as_ref().unwrap_or(&By::Restart),
                 cluster: Some(name.clone()),
             };
-            match self.running.configure(&baseline).await {
+            match self.running.bring_back(&baseline).await {
                 Response::InForce => {}
                 Response::Refused { message } => return Response::Failed { message },
                 other => return other,

@@ -150,6 +150,12 @@ pub trait Running: Send + Sync {
     /// [`Response::Refused`] once that is so, [`Response::Failed`] when the lab is at fault.
     fn configure<'a>(&'a self, wanted: &'a Configure) -> Task<'a, Response>;
 
+    /// Brings back the authentication that an API server started with, by whatever way is quickest:
+    /// as it says, when it is in force already.
+    fn bring_back<'a>(&'a self, wanted: &'a Configure) -> Task<'a, Response> {
+        self.configure(wanted)
+    }
+
     /// Makes a provider sign with a new key; the old one stays published. Answers
     /// [`Response::Done`] once the new key is published.
     fn rotate_keys<'a>(&'a self, provider: &'a str) -> Task<'a, Response> {

@@ -306,6 +306,17 @@ impl Running for Processes {
         })
     }
 
+    fn bring_back<'a>(&'a self, wanted: &'a Configure) -> Task<'a, Response> {
+        let name = wanted.cluster.as_deref().unwrap_or(DEFAULT_CLUSTER);
+        let Some(cluster) = self.clusters.get(name) else {
+            return Box::pin(std::future::ready(done(Err(no_cluster(name)))));
+        };
+        Box::pin(async move {
+            let back = cluster.bring_back(&self.site, wanted).await;
+            back.unwrap_or_else(|error| done(Err(error.to_string())))
+        })
+    }
+
     fn rotate_keys<'a>(&'a self, provider: &'a str) -> Task<'a, Response> {
         if self.dexes.has(provider) {
             return Box::pin(async { done(self.dexes.rotate_keys(provider).await) });
