@@ -72,6 +72,15 @@ pub(crate) fn check(call: &Call) -> Result<(), Status> {
     )))
 }
 
+/// Whether the client takes a media type, or does not say.
+pub(crate) fn takes(call: &Call, media: &str) -> bool {
+    let header = call.header(header::ACCEPT);
+    let mut ranges = header
+        .split(',')
+        .map(|range| range.split(';').next().unwrap_or_default().trim());
+    header.is_empty() || ranges.any(|range| [media, "*/*", "application/*"].contains(&range))
+}
+
 /// Writes an object or list of a served kind.
 pub(crate) fn object(
     call: &Call,

@@ -144,7 +144,12 @@ fn parse_labels(text: &str) -> Result<Vec<Requirement>, String> {
     let tokens = tokens(text);
     let mut rest = tokens.iter().map(String::as_str).peekable();
     let mut requirements = Vec::new();
-    while rest.peek().is_some() {
+    while let Some(first) = rest.peek() {
+        if *first != "!" && !first.starts_with(char::is_alphanumeric) {
+            return Err(format!(
+                "found '{first}', expected: !, identifier, or 'end of string'"
+            ));
+        }
         requirements.push(
             requirement(&mut rest)
                 .map_err(|error| format!("unable to parse requirement: {error}"))?,

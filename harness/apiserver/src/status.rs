@@ -80,6 +80,12 @@ impl Status {
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
     }
 
+    /// What a list makes of a bad resource version, where a watch has no code for it.
+    pub(crate) fn of_list(self) -> Self {
+        let why = self.0.message.unwrap_or_default();
+        Self::bad_request(format!("invalid resource version: {why}"))
+    }
+
     /// A failure that the real server never gave a reason: code 500 and the bare text.
     pub(crate) fn unexplained(message: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "", message)

@@ -6,9 +6,13 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::negotiate;
+use crate::status::Status;
 
 /// The version modelled.
 pub(crate) const GIT_VERSION: &str = "v1.36.3";
+
+/// The media type of key sets (RFC 7517 section 8.5), and the only one they are served as.
+const KEY_SET: &str = "application/jwk-set+json";
 
 pub(super) fn serve(call: &Call) -> Option<Response> {
     let path = call.info.path.as_str();
@@ -26,9 +30,12 @@ pub(super) fn serve(call: &Call) -> Option<Response> {
             json!(configuration(call)).to_string(),
             "application/json",
         )),
+        "/openid/v1/jwks" if !negotiate::takes(call, KEY_SET) => {
+            Some(Status::not_acceptable(KEY_SET).into_response())
+        }
         "/openid/v1/jwks" => {
             let keys = call.cluster.tokens.jwks().to_string();
-            Some(cached(keys, "application/jwk-set+json"))
+            Some(cached(keys, KEY_SET))
         }
         _ => None,
     }

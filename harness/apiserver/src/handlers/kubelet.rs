@@ -2,10 +2,11 @@
 
 use axum::response::{IntoResponse, Response};
 use http::header;
+use k8s_openapi::api::core::v1::Node;
 
 use crate::call::Call;
 use crate::request::ResourceInfo;
-use crate::resources::Resource;
+use crate::resources::{Resource, of};
 use crate::status::Status;
 
 /// Logs and commands: of a pod that is on no node there are none, and of a node nobody is there.
@@ -43,8 +44,12 @@ pub(super) fn serve(
         (_, "") => Err(Status::bad_request(format!(
             "pod {name} does not have a host assigned"
         ))),
-        (_, node) => Err(Status::internal(&format!(
-            "no preferred addresses found; known addresses: [] (node {node} has no kubelet)"
-        ))),
+        // A node that is not there is looked for among the pods, says the real server.
+        (_, node) if call.cluster.store.get(of::<Node>(), "", node).is_none() => {
+            Err(Status::not_found(resource, node))
+        }
+        (_, _) => Err(Status::internal(
+            "no preferred addresses found; known addresses: []",
+        )),
     }
 }

@@ -38,11 +38,30 @@ impl WriteOptions {
                 FieldValidation::Warn
             }
         };
+        manager(
+            call.query.get("fieldManager").unwrap_or_default(),
+            &mut errors,
+        );
         refuse(kind, &errors)?;
         Ok(Self {
             dry_run,
             validation,
         })
+    }
+}
+
+/// The longest name of a manager of fields, in bytes.
+const MANAGER: usize = 128;
+
+/// The parameter `fieldManager`: short, and printable.
+fn manager(name: &str, errors: &mut Vec<FieldError>) {
+    if name.len() > MANAGER {
+        errors.push(FieldError::too_long("fieldManager", MANAGER as u64));
+    }
+    for (at, wrong) in name.chars().enumerate().filter(|(_, c)| c.is_control()) {
+        let code = u32::from(wrong);
+        let why = format!("invalid character U+{code:04X} (at position {at})");
+        errors.push(FieldError::invalid("fieldManager", name, why));
     }
 }
 

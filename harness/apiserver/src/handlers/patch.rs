@@ -189,14 +189,32 @@ impl Language {
             return yaml11::parse(&String::from_utf8_lossy(&call.body))
                 .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")));
         }
-        serde_json::from_slice(&call.body).map_err(|error| {
-            let error = if error.is_eof() {
-                "unexpected end of JSON input".to_owned()
+        let refuse = |why: &str| Status::bad_request(format!("error decoding patch: {why}"));
+        let patch: Value = serde_json::from_slice(&call.body).map_err(|error| {
+            if error.is_eof() {
+                refuse("unexpected end of JSON input")
             } else {
-                error.to_string()
-            };
-            Status::bad_request(format!("error decoding patch: {error}"))
-        })
+                refuse(&error.to_string())
+            }
+        })?;
+        // Go's decoder says what it cannot put where.
+        let (fits, wanted) = match self {
+            Self::Json => (patch.is_array(), "[]handlers.jsonPatchOp"),
+            _ => (patch.is_object(), "map[string]interface {}"),
+        };
+        if fits || patch.is_null() {
+            return Ok(patch);
+        }
+        let got = match patch {
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+            Value::String(_) => "string",
+            Value::Number(_) => "number",
+            _ => "bool",
+        };
+        Err(refuse(&format!(
+            "json: cannot unmarshal {got} into Go value of type {wanted}"
+        )))
     }
 
     /// Patches the object; applying is not done here.
@@ -204,9 +222,7 @@ impl Language {
         match self {
             Self::Json => {
                 let patch: json_patch::Patch =
-                    serde_json::from_value(patch.clone()).map_err(|error| {
-                        Status::bad_request(format!("error decoding patch: {error}"))
-                    })?;
+                    serde_json::from_value(patch.clone()).map_err(|_| Status::unprocessable())?;
                 json_patch::patch(object, &patch).map_err(|_| Status::unprocessable())?;
             }
             Self::Merge => json_patch::merge(object, patch),

@@ -38,41 +38,54 @@ pub(super) fn list(
     objects: &Objects,
     target: &ResourceInfo,
 ) -> Result<Response, Status> {
-    let wanted = options::revision(call)?;
-    if wanted == 0
-        && call
-            .query
-            .get("resourceVersionMatch")
-            .is_some_and(|one| !one.is_empty())
-        && call.query.get("resourceVersion").is_none_or(str::is_empty)
-    {
-        let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
-        options::refuse(
-            "ListOptions",
-            &[FieldError::forbidden("resourceVersionMatch", why)],
-        )?;
+    let wanted = options::revision(call).map_err(|status| status.of_list())?;
+    let given = call
+        .query
+        .get("resourceVersion")
+        .is_some_and(|one| !one.is_empty());
+    match call.query.get("resourceVersionMatch") {
+        None | Some("") => {}
+        Some(_) if !given => {
+            let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+            let error = FieldError::forbidden("resourceVersionMatch", why);
+            options::refuse("ListOptions", &[error])?;
+        }
+        Some("Exact" | "NotOlderThan") => {}
+        Some(other) => {
+            let known = ["Exact", "NotOlderThan", ""];
+            let error = FieldError::unsupported("resourceVersionMatch", other, &known);
+            options::refuse("ListOptions", &[error])?;
+        }
     }
     let limit = options::number(call, "limit")?.unwrap_or_default();
     let start = call.query.get("continue").filter(|token| !token.is_empty());
     let start = start.map(after).transpose()?;
     let selector = selector(call, objects)?;
-    let (found, revision) = call.cluster.store.list(resource, scope(resource, target));
+    let (mut all, revision) = call.cluster.store.list(resource, scope(resource, target));
     if wanted > revision {
         return Err(Status::too_new(wanted, revision));
     }
-    let mut found: Vec<Arc<Value>> = found
-        .into_iter()
-        .filter(|object| selector.matches(object))
-        .filter(|object| start.as_ref().is_none_or(|start| key(object) > *start))
-        .collect();
-    let mut metadata = json!({"resourceVersion": revision.to_string()});
+    all.retain(|object| start.as_ref().is_none_or(|start| key(object) > *start));
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    if limit > 0 && found.len() > limit {
-        metadata["remainingItemCount"] = json!(found.len() - limit);
-        found.truncate(limit);
-        let last = found.last().map(|object| key(object)).unwrap_or_default();
-        let token = json!({"v": "meta.k8s.io/v1", "rv": revision, "start": last});
-        metadata["continue"] = json!(BASE64_URL_SAFE_NO_PAD.encode(token.to_string()));
+    let mut metadata = json!({"resourceVersion": revision.to_string()});
+    let mut found: Vec<Arc<Value>> = Vec::new();
+    let total = all.len();
+    for (index, object) in all.into_iter().enumerate() {
+        if !selector.matches(&object) {
+            continue;
+        }
+        found.push(object);
+        let rest = total - index - 1;
+        // The rest is not looked at: it may hold nothing that matches.
+        if limit > 0 && found.len() == limit && rest > 0 {
+            if selector == Selector::default() {
+                metadata["remainingItemCount"] = json!(rest);
+            }
+            let last = found.last().map(|object| key(object)).unwrap_or_default();
+            let token = json!({"v": "meta.k8s.io/v1", "rv": revision, "start": last});
+            metadata["continue"] = json!(BASE64_URL_SAFE_NO_PAD.encode(token.to_string()));
+            break;
+        }
     }
     let items = found.iter().map(|object| (**object).clone()).collect();
     let list = list_of(resource, objects, metadata, items);
@@ -137,7 +150,12 @@ fn after(token: &str) -> Result<String, Status> {
     let bytes = BASE64_URL_SAFE_NO_PAD
         .decode(token)
         .map_err(|_| bad("illegal base64 data at input byte 0".to_owned()))?;
-    let token: Value = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    let token: Value = serde_json::from_slice(&bytes).map_err(|_| {
+        let first = bytes.first().map_or('\0', |byte| char::from(*byte));
+        bad(format!(
+            "invalid character {first:?} looking for beginning of value"
+        ))
+    })?;
     token["start"]
         .as_str()
         .map(str::to_owned)

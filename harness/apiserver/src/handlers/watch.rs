@@ -229,8 +229,7 @@ impl Session {
     }
 
     fn send_bookmark(&mut self, initial: bool) {
-        let mut metadata =
-            json!({"resourceVersion": self.revision.to_string(), "creationTimestamp": null});
+        let mut metadata = json!({"resourceVersion": self.revision.to_string()});
         if initial {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }

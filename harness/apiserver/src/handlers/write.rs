@@ -183,6 +183,10 @@ impl Place<'_> {
             return Err(Status::stale(self.resource, name));
         }
         if !uid.is_empty() && uid != current.uid() {
+            if self.call.info.verb == "patch" {
+                let error = FieldError::invalid("metadata.uid", uid, "field is immutable");
+                return Err(Status::invalid(group, &self.resource.kind, name, &[error]));
+            }
             let (namespace, current) = (current.namespace(), current.uid());
             let place = if namespace.is_empty() {
                 String::new()

@@ -136,11 +136,28 @@ impl Rules for Pods {
         object["metadata"]["generation"] = json!(1);
     }
 
-    fn validate(&self, object: &Value, _old: Option<&Value>) -> Vec<FieldError> {
+    fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
         if containers(object) == 0 {
             return vec![FieldError::required("spec.containers", "")];
         }
-        Vec::new()
+        let all = object["spec"]["containers"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let mut errors = Vec::new();
+        for (index, one) in all.enumerate() {
+            for field in ["name", "image"] {
+                if one[field].as_str().is_none_or(str::is_empty) {
+                    let field = format!("spec.containers[{index}].{field}");
+                    errors.push(FieldError::required(field, ""));
+                }
+            }
+        }
+        if old.is_some_and(|old| fixed(old) != fixed(object)) {
+            let why = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
+            errors.push(FieldError::forbidden("spec", why));
+        }
+        errors
     }
 
     /// The account must be there, and its token is mounted unless somebody is against it
@@ -195,6 +212,28 @@ impl Rules for Pods {
     }
 }
 
+/// What of a pod nobody changes once it is made.
+fn fixed(object: &Value) -> Value {
+    let mut spec = object["spec"].clone();
+    for field in ["initContainers", "containers"] {
+        let all = spec.get_mut(field).and_then(Value::as_array_mut);
+        for one in all.into_iter().flatten().filter_map(Value::as_object_mut) {
+            one.remove("image");
+            one.remove("imagePullPolicy");
+        }
+    }
+    if let Some(spec) = spec.as_object_mut() {
+        for field in [
+            "activeDeadlineSeconds",
+            "tolerations",
+            "terminationGracePeriodSeconds",
+        ] {
+            spec.remove(field);
+        }
+    }
+    spec
+}
+
 fn container(container: &mut Value) {
     let image = container["image"].as_str().unwrap_or_default();
     let tag = image.rsplit('/').next().unwrap_or_default().split_once(':');
@@ -211,8 +250,8 @@ fn container(container: &mut Value) {
             container[field] = value;
         }
     }
-    let ports = container["ports"].as_array_mut().into_iter().flatten();
-    for port in ports.filter_map(Value::as_object_mut) {
+    let ports = container.get_mut("ports").and_then(Value::as_array_mut);
+    for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
         port.entry("protocol").or_insert_with(|| json!("TCP"));
     }
 }

@@ -182,6 +182,15 @@ impl Rules for Services {
         SERVICE_COLUMNS
     }
 
+    fn validate(&self, object: &Value, _old: Option<&Value>) -> Vec<FieldError> {
+        let spec = &object["spec"];
+        let needed = spec["clusterIP"] != "None" && spec["type"] != "ExternalName";
+        if needed && spec["ports"].as_array().is_none_or(Vec::is_empty) {
+            return vec![FieldError::required("spec.ports", "")];
+        }
+        Vec::new()
+    }
+
     fn prepare(&self, object: &mut Value, old: Option<&Value>, _subresource: &str) {
         let spec = entry(object, "spec");
         for (field, value) in [("type", "ClusterIP"), ("sessionAffinity", "None")] {
@@ -230,16 +239,20 @@ fn addresses(object: &mut Value, old: Option<&Value>) {
         .entry("clusterIP")
         .or_insert_with(|| json!(format!("10.96.{a}.{}", b.max(1))))
         .clone();
+    // Without addresses of its own and of its pods, a service is of both families.
+    let (families, policy) = if headless && !spec.contains_key("selector") {
+        (json!(["IPv4", "IPv6"]), "RequireDualStack")
+    } else {
+        (json!(["IPv4"]), "SingleStack")
+    };
     let defaults = [
         ("clusterIPs", json!([address])),
-        ("ipFamilies", json!(["IPv4"])),
-        ("ipFamilyPolicy", json!("SingleStack")),
+        ("ipFamilies", families),
+        ("ipFamilyPolicy", json!(policy)),
         ("internalTrafficPolicy", json!("Cluster")),
     ];
     for (field, value) in defaults {
-        if !(headless && field == "internalTrafficPolicy") {
-            spec.entry(field).or_insert(value);
-        }
+        spec.entry(field).or_insert(value);
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccount};
+use kube::api::{Api, DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
 use kube::runtime::conditions::is_deleted;
 use kube::runtime::wait::await_condition;
 use kube::{Client, ResourceExt};
@@ -285,4 +285,86 @@ async fn plain_text_in_a_secret_is_stored_encoded() {
     assert!(made.name_any().len() == 7 && made.string_data.is_none());
     assert_eq!(made.data.unwrap()["key"].0, b"value");
     assert_eq!(made.type_.unwrap(), "Opaque");
+}
+
+#[tokio::test]
+async fn pods_are_kept_as_the_api_and_its_admission_would_have_them() {
+    let lab = Lab::start();
+    let client = lab.admin().await;
+    let pods: Api<Pod> = Api::default_namespaced(client.clone());
+    let post = PostParams::default();
+    let pod = |name: &str, spec: serde_json::Value| -> Pod {
+        serde_json::from_value(json!({"metadata": {"name": name}, "spec": spec})).unwrap()
+    };
+    let plain = json!({"containers": [{"name": "c", "image": "nginx"}]});
+    let made = pods
+        .create(&post, &pod("web", plain.clone()))
+        .await
+        .unwrap();
+    let spec = made.spec.unwrap();
+    assert_eq!(spec.service_account_name.as_deref(), Some("default"));
+    let container = &spec.containers[0];
+    assert_eq!(container.image_pull_policy.as_deref(), Some("Always"));
+    let mount = &container.volume_mounts.as_ref().unwrap()[0];
+    assert_eq!(
+        mount.mount_path,
+        "/var/run/secrets/kubernetes.io/serviceaccount"
+    );
+    assert!(spec.volumes.unwrap()[0].projected.is_some());
+    let mut nobodys = plain.clone();
+    nobodys["serviceAccountName"] = json!("nobody");
+    let network = json!({"spec": {"hostNetwork": true}});
+    let network = pods
+        .patch("web", &PatchParams::default(), &Patch::Merge(&network))
+        .await;
+    let refusals = [
+        refusal(pods.create(&post, &pod("a", nobodys)).await),
+        refusal(
+            pods.create(&post, &pod("a", json!({"containers": []})))
+                .await,
+        ),
+        refusal(
+            pods.create(&post, &pod("a", json!({"containers": [{"name": "c"}]})))
+                .await,
+        ),
+        refusal(network).chars().take(90).collect(),
+        refusal(pods.logs("nothing", &LogParams::default()).await),
+    ];
+    insta::assert_snapshot!(refusals.join("\n"));
+    assert_eq!(pods.logs("web", &LogParams::default()).await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_request_is_said_as_the_real_server_says_it() {
+    let lab = Lab::start();
+    let client = lab.admin().await;
+    let maps = namespace(&client, "dev").await;
+    maps.create(&PostParams::default(), &map("a", "1"))
+        .await
+        .unwrap();
+    let list = |query: &str| {
+        let path = format!("/api/v1/namespaces/dev/configmaps?{query}");
+        let client = client.clone();
+        async move {
+            let request = http::Request::get(path).body(Vec::new()).unwrap();
+            refusal(client.request::<serde_json::Value>(request).await)
+        }
+    };
+    let merge = PatchParams::default();
+    let uid = json!({"metadata": {"uid": "abc"}});
+    let answers = [
+        list("resourceVersion=x").await,
+        list("resourceVersionMatch=Exact").await,
+        list("resourceVersionMatch=Foo&resourceVersion=1").await,
+        list("labelSelector=,").await,
+        refusal(maps.patch("a", &merge, &Patch::Merge(json!([1]))).await),
+        refusal(maps.patch("a", &merge, &Patch::Merge(&uid)).await),
+    ];
+    insta::assert_snapshot!(answers.join("\n"));
+    let keys = http::Request::get("/openid/v1/jwks").header("accept", "application/json");
+    let keys = client.request_text(keys.body(Vec::new()).unwrap()).await;
+    assert_eq!(
+        refusal(keys),
+        "406 NotAcceptable: 406: Not Acceptable\n\nAvailable representations: application/jwk-set+json"
+    );
 }
