@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use authlab_authn::config::{
-    AuthenticationConfiguration, ConfigError, OidcFlags, Violation, from_flags, load,
+    self, AuthenticationConfiguration, ConfigError, OidcFlags, Violation, from_flags, load,
 };
 use authlab_authn::oidc::TokenAuthenticator;
 
@@ -62,19 +62,21 @@ impl Configuration {
     /// What a changed file makes of this: ready to take over once its issuers are. The error is
     /// the one that the real server logs.
     pub(crate) fn successor(&self, text: &str, own_issuer: &str) -> Result<Self, ConfigError> {
-        let changed = |anonymous| {
-            (self.parsed.anonymous != anonymous).then(|| Violation {
+        let parsed = config::read(text)?;
+        let mut violations = match config::validate(&parsed, &[own_issuer.to_owned()]) {
+            Ok(()) => Vec::new(),
+            Err(ConfigError::Invalid(violations)) => violations,
+            Err(other) => return Err(other),
+        };
+        if self.parsed.anonymous != parsed.anonymous {
+            violations.push(Violation {
                 path: "anonymous".to_owned(),
                 message: "Forbidden: changed from initial configuration file".to_owned(),
-            })
-        };
-        let parsed = match load(text, &[own_issuer.to_owned()]) {
-            Ok(parsed) => match changed(parsed.anonymous.clone()) {
-                None => parsed,
-                Some(violation) => return Err(ConfigError::Invalid(vec![violation])),
-            },
-            Err(error) => return Err(error),
-        };
+            });
+        }
+        if !violations.is_empty() {
+            return Err(ConfigError::Invalid(violations));
+        }
         let issuers = TokenAuthenticator::with_retry(&parsed, RETRY);
         Ok(Self {
             text: Some(text.to_owned()),

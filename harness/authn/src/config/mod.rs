@@ -58,9 +58,17 @@ pub fn load(
     text: &str,
     disallowed_issuers: &[String],
 ) -> Result<AuthenticationConfiguration, ConfigError> {
-    let config = decode::decode(text).map_err(ConfigError::Decode)?;
+    let config = read(text)?;
     validate(&config, disallowed_issuers)?;
     Ok(config)
+}
+
+/// Reads a configuration file without checking it: strict decoding and defaults.
+///
+/// # Errors
+/// [`ConfigError::Decode`] when it is no document of the kind.
+pub fn read(text: &str) -> Result<AuthenticationConfiguration, ConfigError> {
+    decode::decode(text).map_err(ConfigError::Decode)
 }
 
 /// Checks a configuration that did not come from a file.
