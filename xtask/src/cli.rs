@@ -1,9 +1,13 @@
 //! The command line: every command, its flags and its examples.
 
+mod scenarios;
+
 use std::path::PathBuf;
 
 use authlab_lab::state::BackendKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use scenarios::{DiffArgs, E2eArgs, SchemaArgs, SchemaKind};
 
 /// The test bench for Kubernetes authentication.
 #[derive(Debug, Parser)]
@@ -61,7 +65,7 @@ pub enum Command {
     /// Say step by step what an authentication configuration makes of a token, and how to mend a refusal.
     #[command(
         after_help = "Examples:\n  cargo xtask explain --token token.jwt --config authentication.yaml\n  \
-                            kubelogin get-token ... | cargo xtask explain --token - --lab dex\n  \
+                            kubelogin get-token ... | cargo xtask explain --token - --lab dex --can get,pods,dev\n  \
                             cargo xtask explain --token token.jwt --flag oidc-issuer-url=https://dex.example \\\n      \
                             --flag oidc-client-id=kube --now 2026-11-22T10:00:00Z\n  \
                             cargo xtask explain --batch cases.jsonl\n\n\
@@ -160,60 +164,6 @@ impl From<Backend> for BackendKind {
     }
 }
 
-/// Flags of `e2e`.
-#[derive(Debug, Args)]
-pub struct E2eArgs {
-    /// Run only scenarios whose path contains one of these texts.
-    pub filter: Vec<String>,
-    /// Where the labs run.
-    #[arg(long, default_value = "embedded")]
-    pub backend: Backend,
-    /// Run only scenarios of this lab.
-    #[arg(long)]
-    pub lab: Option<String>,
-    /// Leave the labs running afterwards.
-    #[arg(long)]
-    pub keep: bool,
-    /// Only say which scenarios would run.
-    #[arg(long, conflicts_with_all = ["keep", "junit", "json", "annotations"])]
-    pub list: bool,
-    /// How many labs at once [default: one a core].
-    #[arg(long)]
-    pub jobs: Option<usize>,
-    /// Write a JUnit XML report to this file.
-    #[arg(long, value_name = "FILE")]
-    pub junit: Option<PathBuf>,
-    /// Write the results as JSON to this file (`-`: standard output).
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Show every access matrix, not only those that do not hold.
-    #[arg(long)]
-    pub matrix: bool,
-    /// Tell GitHub what did not hold, on the scenario's own line; done by itself where
-    /// `GITHUB_ACTIONS=true`.
-    #[arg(long)]
-    pub annotations: bool,
-}
-
-/// Flags of `diff`.
-#[derive(Debug, Args)]
-pub struct DiffArgs {
-    /// Compare only scenarios whose path contains one of these texts.
-    pub filter: Vec<String>,
-    /// The one backend.
-    #[arg(long, default_value = "embedded")]
-    pub left: Backend,
-    /// The other backend.
-    #[arg(long, default_value = "process")]
-    pub right: Backend,
-    /// How many labs at once [default: one a core].
-    #[arg(long)]
-    pub jobs: Option<usize>,
-    /// Print the differences as JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// Flags of `up`.
 #[derive(Debug, Args)]
 pub struct UpArgs {
@@ -290,6 +240,9 @@ pub struct ExplainArgs {
     /// Judge as at this time: `2026-11-22T10:00:00Z`, or seconds since 1970 [default: now].
     #[arg(long, value_name = "TIME")]
     pub now: Option<crate::commands::explain::Moment>,
+    /// Whether the user that comes out may do this in the lab: `get,pods,dev`; and by which binding.
+    #[arg(long, value_name = "VERB,RESOURCE[,NAMESPACE]", requires = "lab")]
+    pub can: Option<authlab_scenario::ask::Request>,
     /// Do not ask the issuer for its keys.
     #[arg(long)]
     pub offline: bool,
@@ -297,7 +250,7 @@ pub struct ExplainArgs {
     #[arg(long)]
     pub json: bool,
     /// One case a line (`id`, `config`, `claims`, `now`, ...); one verdict a line out.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["token", "config", "flags", "lab", "now", "offline", "json"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["token", "config", "flags", "lab", "can", "now", "offline", "json"])]
     pub batch: Option<PathBuf>,
 }
 
@@ -383,26 +336,6 @@ pub struct ToolsArgs {
     /// Build nothing, only show what there is.
     #[arg(long)]
     pub list: bool,
-}
-
-/// Flags of `schema`.
-#[derive(Debug, Args)]
-pub struct SchemaArgs {
-    /// Print one schema instead of writing both.
-    #[arg(long, value_name = "KIND")]
-    pub print: Option<SchemaKind>,
-    /// Write docs/verbs.md instead.
-    #[arg(long, conflicts_with = "print")]
-    pub docs: bool,
-}
-
-/// What a schema is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SchemaKind {
-    /// Files below `scenarios/`.
-    Scenario,
-    /// Files below `fixtures/labs/`.
-    Lab,
 }
 
 /// Flags of `images`.
