@@ -10,11 +10,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use authlab_authn::config::{ConfigError, OidcFlags};
 use authlab_authn::explain::{self, Signature, Subject, Token, Walk};
 use authlab_authn::oidc::{self, Found};
+use authlab_authn::token::Verdict;
 use authlab_authn::yaml11;
 use authlab_lab::render;
 use authlab_lab::source::Source;
 use authlab_lab::state::State;
+use authlab_scenario::ask::{self, Access};
 use miette::{IntoDiagnostic, Report, WrapErr, miette};
+use secrecy::SecretString;
+use serde_json::{Value, json};
 
 use super::{Ended, labs, runtime};
 use crate::cli::ExplainArgs;
@@ -50,8 +54,10 @@ struct Against {
 }
 
 fn one(args: &ExplainArgs, token: &Path) -> Ended {
-    let against = match &args.lab {
-        Some(lab) => in_lab(&labs::running(Some(lab))?)?,
+    let lab = args.lab.as_deref();
+    let lab = lab.map(|lab| labs::running(Some(lab))).transpose()?;
+    let against = match &lab {
+        Some(lab) => in_lab(lab)?,
         None => against(args)?,
     };
     let text = Token::find(&read_token(token)?);
@@ -61,16 +67,102 @@ fn one(args: &ExplainArgs, token: &Path) -> Ended {
     let now = args.now.map_or_else(SystemTime::now, |now| now.0);
     let signature = signature(&against, &token, &text, args.offline)?;
     let walk = explain::walk(&against.subject, &token, &signature, now);
+    let said = match &lab {
+        Some(lab) => Some(ask(lab, &walk, text, args)?),
+        None => None,
+    };
     if args.json {
-        let json = serde_json::to_string_pretty(&walk.to_json()).into_diagnostic()?;
-        terminal::line(json);
+        let mut json = walk.to_json();
+        if let Some(said) = &said {
+            json["apiServer"] = said.review.clone();
+            json["access"] = said.access.as_ref().map_or(Value::Null, |access| {
+                json!({"allowed": access.allowed, "reason": access.reason, "nearest": access.nearest})
+            });
+        }
+        terminal::line(serde_json::to_string_pretty(&json).into_diagnostic()?);
     } else {
         tell(&walk, &against);
+        if let Some(said) = &said {
+            said.tell(&walk, args);
+        }
     }
     Ok(match walk.refusal {
         None => ExitCode::SUCCESS,
         Some(_) => ExitCode::from(1),
     })
+}
+
+/// What a lab's API server itself says.
+struct Said {
+    /// `status` of a TokenReview; null when the walk is of another time.
+    review: Value,
+    /// What it says of `--can`.
+    access: Option<Access>,
+}
+
+fn ask(lab: &State, walk: &Walk, token: String, args: &ExplainArgs) -> miette::Result<Said> {
+    let told = |why: String| miette!("the lab's API server cannot be asked: {why}");
+    runtime()?.block_on(async {
+        let review = match args.now {
+            Some(_) => Value::Null,
+            None => ask::token(lab, &SecretString::from(token))
+                .await
+                .map_err(told)?,
+        };
+        let access = match (&args.can, &walk.verdict) {
+            (Some(request), Verdict::Authenticated(user)) => {
+                let mut user = json!(user);
+                user["groups"] = walk.to_json()["verdict"]["authenticated"]["groups"].take();
+                Some(ask::access(lab, &user, request).await.map_err(told)?)
+            }
+            _ => None,
+        };
+        Ok(Said { review, access })
+    })
+}
+
+impl Said {
+    fn tell(&self, walk: &Walk, args: &ExplainArgs) {
+        if !self.review.is_null() {
+            let name = self.review["user"]["username"].as_str();
+            let same = match &walk.verdict {
+                Verdict::Authenticated(user) => name == Some(&user.username),
+                Verdict::Rejected(_) | Verdict::Skipped => name.is_none(),
+            };
+            let words = match (same, name) {
+                (true, _) => "it says the same".to_owned(),
+                (false, Some(name)) => format!(
+                    "it lets the token in as {name:?}. Its configuration is not the one that the lab began with"
+                ),
+                (false, None) => format!(
+                    "it refuses the token: {}. Its configuration is not the one that the lab began with",
+                    self.review["error"].as_str().unwrap_or_default()
+                ),
+            };
+            terminal::line(format_args!(
+                "\nThe lab's API server was asked as well: {words}."
+            ));
+        }
+        if let (Some(access), Some(request)) = (&self.access, &args.can) {
+            let may = if access.allowed { "may" } else { "may not" };
+            let place = match request.namespace.as_str() {
+                "" => String::new(),
+                namespace => format!(" in {namespace:?}"),
+            };
+            terminal::line(format_args!(
+                "\nThis user {may} {} {}{place}.",
+                request.verb, request.resource
+            ));
+            if !access.reason.is_empty() {
+                terminal::line(format_args!("  {}", access.reason));
+            }
+            match &access.nearest {
+                Some(nearest) => terminal::line(format_args!("  nearest: {nearest}")),
+                None if access.allowed => {}
+                None => terminal::line("  No binding comes near to granting it."),
+            }
+        }
+    }
 }
 
 fn tell(walk: &Walk, against: &Against) {

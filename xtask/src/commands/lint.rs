@@ -33,7 +33,12 @@ pub fn run(args: &LintArgs) -> Ended {
             terminal::line(format_args!("{:?}", Report::new(finding.report())));
         }
     }
-    for name in &lint.unknown {
+    // Of a folder's files, most are about something else.
+    for name in lint
+        .unknown
+        .iter()
+        .filter(|name| args.targets.contains(name))
+    {
         terminal::note(&format!("{name}: nothing in it that the rules are about"));
     }
     if lint.documents == 0 && lint.findings.is_empty() {

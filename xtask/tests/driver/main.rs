@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod advice;
 mod commands;
 mod interrupted;
 mod killed;
