@@ -29,8 +29,9 @@ impl Finding {
             self.rule.severity, self.message, self.rule.id
         );
         let help = self.help.as_deref().unwrap_or(self.rule.mend);
+        let rest = self.source.text().get(self.offset..).unwrap_or_default();
         self.source
-            .error_word(self.offset, message, "here")
+            .error_at(self.offset, extent(rest), message, "here")
             .or_help(help)
     }
 
@@ -55,6 +56,19 @@ impl Finding {
         let name = self.source.name().to_owned();
         (name, self.offset, self.rule.id, self.message.clone())
     }
+}
+
+/// The length of the key or the value that a text begins with.
+fn extent(text: &str) -> usize {
+    let line = text.lines().next().unwrap_or_default();
+    if let Some(quote) = line.chars().next().filter(|c| matches!(c, '"' | '\''))
+        && let Some(end) = line[1..].find(quote)
+    {
+        return end + 2;
+    }
+    let ends = |c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}');
+    let word = &line[..line.find(ends).unwrap_or(line.len())];
+    word.trim_end_matches(':').len()
 }
 
 /// What checks write to: findings of one document.

@@ -269,7 +269,7 @@ impl Lint {
 
 /// What is looked for in one authenticator.
 fn of_one(authenticator: &Authenticator<'_>, providers: &[Provider], out: &mut Out<'_>) {
-    let provider = trust::provider(authenticator, providers);
+    let provider = trust::meant(authenticator, providers);
     trust::issuer(authenticator, providers, out);
     names::system(authenticator, provider, out);
     claims::expressions(authenticator, out);

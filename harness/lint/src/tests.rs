@@ -369,3 +369,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_checkout_says_of_every_finding_that_it_is_meant() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let lint = Lint::checkout(&root).unwrap();
+    let findings = lint.findings.iter();
+    let told: Vec<String> = findings
+        .filter(|finding| finding.rule.severity > Severity::Note)
+        .map(|finding| {
+            let (line, _) = finding.place();
+            let file = finding.source.name();
+            format!("{file}:{line}: {} [{}]", finding.message, finding.rule.id)
+        })
+        .collect();
+    assert_eq!(
+        told, [""; 0],
+        "mend them, or write `# authlab: allow(RULE): why`"
+    );
+    assert!(lint.documents > 20);
+}

@@ -20,7 +20,7 @@ use crate::{
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 
 /// The provider of an authenticator, if it is among those known.
-pub(crate) fn provider<'p>(
+fn provider<'p>(
     authenticator: &Authenticator<'_>,
     providers: &'p [Provider],
 ) -> Option<&'p Provider> {
@@ -28,25 +28,34 @@ pub(crate) fn provider<'p>(
     providers.iter().find(|provider| provider.is(issuer))
 }
 
+/// The provider that was meant: the authenticator's own, or one whose issuer is written nearly so.
+pub(crate) fn meant<'p>(
+    authenticator: &Authenticator<'_>,
+    providers: &'p [Provider],
+) -> Option<&'p Provider> {
+    let issuer = authenticator.text("issuer.url").unwrap_or_default();
+    let end = issuer.trim_end_matches('/').to_lowercase();
+    let near = |provider: &&Provider| {
+        let whole = explain::nearly_same_issuer(&provider.issuer, issuer);
+        whole
+            || provider.product == Product::Keycloak
+                && end.ends_with(&provider.issuer.to_lowercase())
+    };
+    provider(authenticator, providers).or_else(|| providers.iter().find(near))
+}
+
 /// The issuer's form: nearly that of a provider, and where its discovery document is.
 pub(crate) fn issuer(authenticator: &Authenticator<'_>, providers: &[Provider], out: &mut Out<'_>) {
     let issuer = authenticator.text("issuer.url").unwrap_or_default();
     let place = authenticator.value("issuer.url");
-    if !issuer.is_empty() && provider(authenticator, providers).is_none() {
-        let near = providers.iter().find(|provider| {
-            let whole = explain::nearly_same_issuer(&provider.issuer, issuer);
-            let end = issuer.trim_end_matches('/').to_lowercase();
-            whole
-                || provider.product == Product::Keycloak
-                    && end.ends_with(&provider.issuer.to_lowercase())
-        });
-        if let Some(near) = near {
-            let message = format!(
-                "the provider calls itself {:?}, and this is {issuer:?}",
-                near.issuer
-            );
-            out.add("issuer-mismatch", place, message);
-        }
+    if provider(authenticator, providers).is_none()
+        && let Some(near) = meant(authenticator, providers)
+    {
+        let message = format!(
+            "the provider calls itself {:?}, and this is {issuer:?}",
+            near.issuer
+        );
+        out.add("issuer-mismatch", place, message);
     }
     let Some(discovery) = authenticator
         .text("issuer.discoveryURL")
