@@ -9,6 +9,7 @@ mod killed;
 mod labs;
 mod mistakes;
 mod places;
+mod readme;
 mod root;
 mod runs;
 mod talk;
