@@ -4,10 +4,10 @@
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-
-use sha2::{Digest, Sha256};
 use std::process::Command as Plain;
 use std::time::Instant;
+
+use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use super::cache::{self, Cache};
@@ -272,3 +272,6 @@ fn sum(file: &Path) -> io::Result<String> {
     let digest = digest.finalize();
     Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
+
+#[cfg(test)]
+mod tests;

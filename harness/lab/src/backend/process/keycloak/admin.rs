@@ -41,12 +41,15 @@ impl Admin {
         }
     }
 
-    /// Imports a realm; its refusal, in its words.
-    pub(super) async fn create(&self, realm: &str) -> Result<Result<(), String>, LabError> {
-        let (status, body) = self.call(Method::POST, "", Some(realm.to_owned())).await?;
-        Ok(match status {
-            status if status.is_success() => Ok(()),
-            status => Err(words(status, &body)),
+    /// Imports a realm; its refusal, by status and in its words.
+    pub(super) async fn create(
+        &self,
+        realm: &str,
+    ) -> Result<Result<(), (StatusCode, String)>, LabError> {
+        let realm = Some(realm.to_owned());
+        Ok(match self.call(Method::POST, "", realm).await? {
+            (status, _) if status.is_success() => Ok(()),
+            (status, body) => Err((status, words(status, &body))),
         })
     }
 
