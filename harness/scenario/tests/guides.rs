@@ -4,6 +4,8 @@
 //! A block opens with its kind and a path, "yaml scenarios/a/b.yaml"; the word `fails` behind it says that the scenario
 //! must fail, and the next block of kind `text` is then part of the report.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fs;
 use std::path::Path;
 
