@@ -1,9 +1,8 @@
 //! What is asked of Docker by its client, which kind asks by as well.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
@@ -43,49 +42,69 @@ pub(super) async fn ask(args: &[&str]) -> Result<String, LabError> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// The folders of labs by which Docker has labelled containers and networks.
-pub(super) fn labelled(label: &str) -> io::Result<BTreeSet<PathBuf>> {
-    let (filter, format) = (
-        format!("label={label}"),
-        format!("{{{{.Label \"{label}\"}}}}"),
-    );
-    let mut folders = now(&["ps", "--all", "--filter", &filter, "--format", &format])?;
-    folders.push_str(&now(&[
-        "network", "ls", "--filter", &filter, "--format", &format,
-    ])?);
-    Ok(folders.lines().map(PathBuf::from).collect())
+/// What Docker holds for labs.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// Containers by id, and what of this machine they see.
+    containers: Vec<(String, Vec<PathBuf>)>,
+    /// Networks by id, and the folders of their labs.
+    networks: Vec<(String, PathBuf)>,
 }
 
-/// Removes containers and networks that match a filter, whatever is attached to these networks, and
-/// the volumes that go with it. Blocks until it is done.
-pub(super) fn remove(filter: &str) -> io::Result<()> {
-    let mut removed = remove_once(filter);
-    for _ in 1..ROUNDS {
-        if removed.is_ok() {
-            break;
+impl Held {
+    /// Containers are told by what they see: those of a cluster carry kind's labels only. Networks
+    /// carry `label` with the folder of their lab.
+    pub(super) fn look(label: &str) -> io::Result<Self> {
+        let columns = "{{.ID}}\t{{.Mounts}}";
+        let containers = now(&["ps", "--all", "--no-trunc", "--format", columns])?;
+        let filter = format!("label={label}");
+        let columns = format!("{{{{.ID}}}}\t{{{{.Label \"{label}\"}}}}");
+        let networks = now(&["network", "ls", "--filter", &filter, "--format", &columns])?;
+        Ok(Self {
+            containers: rows(&containers, |mounts| {
+                mounts.split(',').map(PathBuf::from).collect()
+            }),
+            networks: rows(&networks, |folder| PathBuf::from(folder)),
+        })
+    }
+
+    /// What belongs to labs whose folder is among `those`.
+    fn of(mut self, those: impl Fn(&Path) -> bool) -> Self {
+        let sees = |path: &PathBuf| path.ancestors().any(&those);
+        self.containers.retain(|(_, paths)| paths.iter().any(sees));
+        self.networks.retain(|(_, folder)| those(folder));
+        self
+    }
+}
+
+/// Lines of an id and one more column.
+fn rows<T>(text: &str, read: impl Fn(&str) -> T) -> Vec<(String, T)> {
+    text.lines()
+        .filter_map(|line| line.split_once('\t'))
+        .map(|(id, rest)| (id.to_owned(), read(rest)))
+        .collect()
+}
+
+/// Removes containers and networks of labs whose folder is among `those`, and the volumes that go
+/// with them. Blocks until nothing is found any more: a container whose making was cut off may come
+/// to be in between.
+pub(super) fn remove(label: &str, those: impl Fn(&Path) -> bool) -> io::Result<()> {
+    let mut failed = None;
+    for _ in 0..ROUNDS {
+        let held = Held::look(label)?.of(&those);
+        if held.containers.is_empty() && held.networks.is_empty() {
+            return Ok(());
         }
-        // A container whose making was cut off may have come to be in between.
-        removed = remove_once(filter);
+        let mut gone = vec!["rm", "--force", "--volumes"];
+        gone.extend(held.containers.iter().map(|(id, _)| id.as_str()));
+        if !held.containers.is_empty() {
+            failed = now(&gone).err();
+        }
+        for (id, _) in &held.networks {
+            failed = now(&["network", "rm", id]).err().or(failed);
+        }
     }
-    removed
-}
-
-fn remove_once(filter: &str) -> io::Result<()> {
-    let networks = now(&["network", "ls", "--quiet", "--filter", filter])?;
-    let mut containers = now(&["ps", "--all", "--quiet", "--filter", filter])?;
-    for network in networks.lines() {
-        let attached = format!("network={network}");
-        containers.push_str(&now(&["ps", "--all", "--quiet", "--filter", &attached])?);
-    }
-    let mut gone = vec!["rm", "--force", "--volumes"];
-    gone.extend(containers.lines());
-    if !containers.is_empty() {
-        now(&gone)?;
-    }
-    for network in networks.lines() {
-        now(&["network", "rm", network])?;
-    }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// What Docker's client answers to this, waited for.
@@ -103,3 +122,6 @@ fn now(args: &[&str]) -> io::Result<String> {
         why.trim()
     )))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 mod config;
 mod docker;
 
+use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -118,7 +119,7 @@ pub(crate) fn reap(folder: &Path) -> io::Result<()> {
     if !folder.join(MARK).exists() {
         return Ok(());
     }
-    docker::remove(&format!("label={LABEL}={}", folder.display()))
+    docker::remove(LABEL, |lab| lab == folder)
 }
 
 /// Removes what Docker holds of labs below `labs` that nobody owns and that have no folder any more.
@@ -128,12 +129,9 @@ pub(crate) fn reap_strays(checkout: &Checkout) {
         return;
     }
     let labs = checkout.labs();
-    let is_stray = |folder: &Path| folder.starts_with(&labs) && !folder.exists();
-    let strays = docker::labelled(LABEL).unwrap_or_default();
-    for folder in strays.iter().filter(|folder| is_stray(folder)) {
-        if let Err(error) = docker::remove(&format!("label={LABEL}={}", folder.display())) {
-            tracing::warn!(folder = %folder.display(), %error, "containers stay behind");
-        }
+    let stray = |lab: &Path| lab.parent() == Some(&labs) && !lab.exists();
+    if let Err(error) = docker::remove(LABEL, stray) {
+        tracing::warn!(%error, "containers of labs that are gone stay behind");
     }
 }
 
@@ -276,29 +274,25 @@ impl Node {
     /// What starts the API server with the flags that are added to its arguments, and lives as long
     /// as it does.
     pub(super) fn server(&self, site: &Site, name: &str) -> Result<Program, LabError> {
-        let script = self.script.clone().into();
-        self.program(site, name, vec!["bash".into(), script])
+        let script = self.script.clone().into_os_string();
+        let container = self.container.clone().into();
+        let args = vec![
+            "exec".into(),
+            container,
+            "bash".into(),
+            script,
+            "run".into(),
+        ];
+        program(site, name, args)
     }
 
     /// Lives as long as the node, which looks after its controllers itself.
     pub(super) fn controllers(&self, site: &Site, name: &str) -> Result<Program, LabError> {
-        self.program(site, name, vec!["sleep".into(), "infinity".into()])
-    }
-
-    fn program(
-        &self,
-        site: &Site,
-        name: &str,
-        command: Vec<std::ffi::OsString>,
-    ) -> Result<Program, LabError> {
-        let mut args = vec!["exec".into(), self.container.clone().into()];
-        args.extend(command);
-        Ok(Program {
-            name: name.to_owned(),
-            path: docker::program()?,
-            args,
-            folder: site.folder.clone(),
-        })
+        program(
+            site,
+            name,
+            vec!["wait".into(), self.container.clone().into()],
+        )
     }
 
     /// Ends the API server, and returns when it is gone; but not the first one, which has yet to be
@@ -308,7 +302,7 @@ impl Node {
             return Ok(());
         }
         let script = self.script.display().to_string();
-        docker::ask(&["exec", &self.container, "bash", &script])
+        docker::ask(&["exec", &self.container, "bash", &script, "end"])
             .await
             .map(drop)
     }
@@ -319,4 +313,14 @@ impl Node {
         let said = docker::ask(&["exec", &self.container, "bash", "-c", cut]).await;
         said.unwrap_or_default()
     }
+}
+
+/// Docker's client as a component of the lab.
+fn program(site: &Site, name: &str, args: Vec<OsString>) -> Result<Program, LabError> {
+    Ok(Program {
+        name: name.to_owned(),
+        path: docker::program()?,
+        args,
+        folder: site.folder.clone(),
+    })
 }
