@@ -309,6 +309,8 @@ impl Place<'_> {
         let mut errors = validation::metadata(object, old, |name| rules.check_name(name));
         errors.extend(rules.validate(object, old));
         if errors.is_empty() {
+            let warnings = rules.warnings(object, old).into_iter();
+            warnings.for_each(|warning| self.call.warn(warning));
             return Ok(());
         }
         Err(Status::invalid(

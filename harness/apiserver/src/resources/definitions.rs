@@ -77,6 +77,20 @@ impl Rules for Definitions {
         schema::check(object, old)
     }
 
+    fn warnings(&self, object: &Value, old: Option<&Value>) -> Vec<String> {
+        let formats = |definition: &Value| -> Vec<String> {
+            let schemas = versions(definition).map(|one| &one["schema"]["openAPIV3Schema"]);
+            let formats = schemas.flat_map(schema::unrecognized);
+            formats
+                .map(|format| format!("unrecognized format {format:?}"))
+                .collect()
+        };
+        let before = old.map(formats).unwrap_or_default();
+        let mut now = formats(object);
+        now.retain(|one| !before.contains(one));
+        now
+    }
+
     fn needs_revision(&self) -> bool {
         true
     }

@@ -133,6 +133,11 @@ pub(crate) trait Rules: Send + Sync {
         Vec::new()
     }
 
+    /// What is accepted, but not as somebody may think.
+    fn warnings(&self, _object: &Value, _old: Option<&Value>) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What is wrong with a name of this kind.
     fn check_name(&self, name: &str) -> Vec<String> {
         validation::dns_subdomain(name)

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, NaiveDate};
+use serde_json::Value;
 
 /// Whether a text is in a format.
 pub(super) fn fits(format: &str, text: &str) -> bool {
@@ -43,6 +44,72 @@ fn cidr(text: &str) -> bool {
         (Ok(IpAddr::V6(_)), Ok(bits)) => bits <= 128,
         _ => false,
     }
+}
+
+/// The formats of texts that the server knows, without their dashes.
+const TEXTS: [&str; 25] = [
+    "bsonobjectid",
+    "uri",
+    "email",
+    "hostname",
+    "ipv4",
+    "ipv6",
+    "cidr",
+    "mac",
+    "uuid",
+    "uuid3",
+    "uuid4",
+    "uuid5",
+    "isbn",
+    "isbn10",
+    "isbn13",
+    "creditcard",
+    "ssn",
+    "hexcolor",
+    "rgbcolor",
+    "byte",
+    "password",
+    "date",
+    "duration",
+    "datetime",
+    "k8sshortname",
+];
+
+/// The formats in a schema that mean nothing to the server, which warns of them.
+pub(crate) fn unrecognized(schema: &Value) -> Vec<&str> {
+    let mut found = Vec::new();
+    if let Some(format) = schema["format"]
+        .as_str()
+        .filter(|format| !format.is_empty())
+    {
+        let plain = format.replace('-', "");
+        let known = match schema["type"].as_str().unwrap_or_default() {
+            "" | "string" => TEXTS.contains(&plain.as_str()) || plain == "k8slongname",
+            "integer" => matches!(format, "int32" | "int64"),
+            "number" => matches!(format, "float" | "double"),
+            _ => false,
+        };
+        if !known {
+            found.push(format);
+        }
+    }
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    found.extend(properties.flat_map(|(_, below)| unrecognized(below)));
+    for field in ["items", "additionalProperties", "not"] {
+        if schema[field].is_object() {
+            found.extend(unrecognized(&schema[field]));
+        }
+    }
+    for list in ["allOf", "anyOf", "oneOf"] {
+        found.extend(
+            schema[list]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .flat_map(unrecognized),
+        );
+    }
+    found
 }
 
 /// Go's durations (`1h30m`), and words as in `3 days`.

@@ -16,6 +16,7 @@ mod structural;
 mod validate;
 
 pub(crate) use definition::check;
+pub(crate) use formats::unrecognized;
 
 /// One node of a schema; the field names are those of `JSONSchemaProps`.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -78,3 +78,14 @@ fn refusals_read_as_the_real_servers() {
     ];
     insta::assert_snapshot!(refusals.join("\n"));
 }
+
+#[test]
+fn formats_that_mean_nothing_are_found() {
+    let schema = json!({"type": "object", "properties": {
+        "a": {"type": "string", "format": "date-time"},
+        "b": {"type": "string", "format": "funny"},
+        "c": {"type": "array", "items": {"type": "integer", "format": "int16"}},
+        "d": {"type": "integer", "format": "int64"},
+    }});
+    assert_eq!(super::unrecognized(&schema), ["funny", "int16"]);
+}
