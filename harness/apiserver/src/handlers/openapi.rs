@@ -1,7 +1,8 @@
 //! As much OpenAPI as kubectl needs: which kinds exist, and that writes take `fieldValidation`
 //! and `dryRun`, so that validation is left to the server.
 //!
-//! No schemas are published: kubectl then computes patches of built-in kinds from its own types.
+//! Schemas are published of custom kinds only: kubectl computes patches of built-in kinds from its
+//! own types then, and cannot explain them.
 
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
