@@ -87,7 +87,11 @@ fn what_would_run_can_be_listed() {
         "plain::good          scenarios/good.yaml",
         "forge::other::good   scenarios/other/good.yaml",
     ];
-    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let words = |text: &str| {
+        text.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(words(&listed), words(&expected.join("\n")));
     assert!(root.labs().is_empty());
 }
@@ -101,7 +105,9 @@ fn github_is_told_on_the_line_of_the_step() {
     assert!(told(&root.run(&["e2e", "bad", "--annotations"]).stdout));
     let actions = ("GITHUB_ACTIONS", "true");
     let mut command = root.command(&["e2e", "bad"]);
-    assert!(told(&command.env(actions.0, actions.1).output().unwrap().stdout));
+    assert!(told(
+        &command.env(actions.0, actions.1).output().unwrap().stdout
+    ));
     // A result on standard output stays whole.
     let mut command = root.command(&["e2e", "bad", "--json", "-"]);
     let output = command.env(actions.0, actions.1).output().unwrap();
