@@ -149,6 +149,7 @@ fn down_without_a_name_leaves_the_labs_of_a_run_alone() {
 fn warnings_of_a_component_are_shown_once() {
     let root = real();
     let dex = std::fs::read_to_string(root.path("fixtures/dex/config.yaml")).unwrap();
+    let place = format!("line {}", dex.lines().count() + 1);
     std::fs::remove_file(root.path("fixtures")).unwrap();
     root.write(
         "fixtures/dex/config.yaml",
@@ -176,7 +177,7 @@ fn warnings_of_a_component_are_shown_once() {
             .collect();
         assert_eq!(warnings.len(), 1, "{said}");
         insta::allow_duplicates! {
-            insta::assert_snapshot!(warnings[0], @r#"warning: fixtures/dex/config.yaml: line 50, column 11: logger.levle: unknown key, ignored as Dex ignores it; did you mean "level"?"#);
+            insta::assert_snapshot!(warnings[0].replace(&place, "line N"), @r#"warning: fixtures/dex/config.yaml: line N, column 11: logger.levle: unknown key, ignored as Dex ignores it; did you mean "level"?"#);
         }
     }
 }
