@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 use super::*;
 
 fn forged() -> (State, Vec<Forgery>) {
-    let state = State::new(
-        "https://127.0.0.1:12345".to_owned(),
-        KeyPool::ephemeral(),
-        "test",
-    );
+    forged_at("https://127.0.0.1:12345")
+}
+
+fn forged_at(issuer: &str) -> (State, Vec<Forgery>) {
+    let state = State::new(issuer.to_owned(), KeyPool::ephemeral(), "test");
     let Value::Object(claims) = json!({"sub": "ada", "aud": "kube"}) else {
         unreachable!()
     };
@@ -35,6 +35,22 @@ fn every_token_has_a_name_and_a_text_of_its_own() {
         .map(|token| token.name.as_str())
         .collect();
     assert_eq!(again, <[&str; 0]>::default(), "the same as another");
+}
+
+/// The length of an address decides nothing about a token.
+#[test]
+fn payloads_have_spare_bits_at_every_address() {
+    for issuer in [
+        "https://127.0.0.1:1",
+        "https://127.0.0.1:12",
+        "https://[::1]:123",
+    ] {
+        let (_, tokens) = forged_at(issuer);
+        let honest = tokens.iter().find(|token| token.name == "shape/honest");
+        let token = honest.unwrap().token.expose_secret();
+        let payload = token.split('.').nth(1).unwrap();
+        assert_eq!(payload.len() * 3 / 4 % 12, 8, "{issuer}");
+    }
 }
 
 /// The corpus tampers with what is good, not with what is bad already.
