@@ -44,6 +44,12 @@ pub const REALM: &str = "lab.realm";
 /// The name of the default API server among [`Site::listeners`].
 pub const API_SERVER: &str = "apiserver";
 
+/// The common name of the client certificate whose owner may name users in headers, as kubeadm has
+/// it. It is signed by the lab's CA: the verb `clientCertificate` makes one.
+///
+/// Source: Kubernetes docs, "Authenticating", section "Authenticating proxy".
+pub const FRONT_PROXY: &str = "front-proxy-client";
+
 /// The name of an API server among [`Site::listeners`].
 #[must_use]
 pub fn api_server(cluster: &str) -> String {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use authlab_apiserver::{ApiServer, Options, ServiceAccounts};
+use authlab_apiserver::{ApiServer, FrontProxy, Options, ServiceAccounts};
 use tokio::sync::Mutex;
 
 use super::listener;
-use crate::backend::{LabError, Site, api_server, service_account_key};
+use crate::backend::{FRONT_PROXY, LabError, Site, api_server, service_account_key};
 use crate::control::{By, Configure, Response};
 use crate::plan::Authentication;
 use crate::state::DEFAULT_CLUSTER;
@@ -33,14 +33,18 @@ impl Server {
     pub(super) async fn start(site: &mut Site, cluster: &str) -> Result<Self, LabError> {
         let planned = site.plan.authentication_of(cluster).cloned();
         let current = site.authentication(&planned.unwrap_or_default())?;
-        let api = ApiServer::start(Options {
+        let options = Options {
             listener: listener(&mut site.listeners, &api_server(cluster))?,
             authority: site.authority.clone(),
             keys: site.keys.clone(),
             authentication: for_server(&current),
             service_accounts: service_accounts(site, cluster)?,
-        })
-        .map_err(|error| LabError::Refused {
+        };
+        let proxy = FrontProxy {
+            ca_pem: site.authority.certificate_pem().to_owned(),
+            allowed_names: vec![FRONT_PROXY.to_owned()],
+        };
+        let api = ApiServer::start_behind(options, &proxy).map_err(|error| LabError::Refused {
             component: match cluster {
                 DEFAULT_CLUSTER => "the API server".to_owned(),
                 name => format!("the API server `{name}`"),

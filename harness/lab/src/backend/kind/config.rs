@@ -88,6 +88,8 @@ pub(super) fn text(
             "extraMounts": [
                 mount(&mounts.authority.0, &format!("{PKI}/ca.crt")),
                 mount(&mounts.authority.1, &format!("{PKI}/ca.key")),
+                mount(&mounts.authority.0, &format!("{PKI}/front-proxy-ca.crt")),
+                mount(&mounts.authority.1, &format!("{PKI}/front-proxy-ca.key")),
                 mount(&mounts.service_accounts.0, &format!("{PKI}/sa.pub")),
                 mount(&mounts.service_accounts.1, &format!("{PKI}/sa.key")),
                 same(server),

@@ -1,22 +1,19 @@
 //! kube-apiserver: its files and flags, its start, what it says when it refuses.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use authlab_pki::Algorithm;
-use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::admin::Admin;
 use super::{
-    GRACE, HOST_USER, LabError, READY, Site, admin, component, controllers, klog, release,
-    taken_port, write,
+    GRACE, LabError, READY, Site, admin, component, controllers, flags, klog, release, taken_port,
+    write,
 };
+use crate::backend::api_server;
 use crate::backend::kind::{Node, Workshop};
-use crate::backend::{api_server, service_account_key};
 use crate::exec::{Child, Program};
 use crate::plan::Authentication;
-use crate::state::DEFAULT_CLUSTER;
 use crate::tools::Tools;
 use crate::wait::{Look, until};
 
@@ -33,12 +30,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long it may take to find an issuer that is back.
 const FOUND: Duration = Duration::from_secs(20);
-
-/// Issuer and audience of service-account tokens, as kubeadm and kind set them.
-const SERVICE_ACCOUNT_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
-/// An address for documentation (RFC 5737): nobody connects to it. Left out, the API server looks
-/// for the machine's own and does not start where there is no default route.
-const ADVERTISED: &str = "192.0.2.1";
 
 /// An API server that can be started again and again, on the same port with the same store.
 #[derive(Debug)]
@@ -66,13 +57,13 @@ impl ApiServer {
         let port = release(site, &api_server(cluster))?.port();
         let name = component(NAME, cluster);
         let folder = site.folder.join(&name);
-        write(folder.join(AUDIT_POLICY), audit_policy().as_bytes())?;
+        write(folder.join(AUDIT_POLICY), flags::audit_policy().as_bytes())?;
         let config = folder.join(CONFIG);
         if let Some(text) = &wanted.config {
             write(config.clone(), text.text.as_bytes())?;
         }
         let node = Workshop::node(site, cluster, &folder)?;
-        let flags = flags(wanted, &config).collect();
+        let flags = flags::of(wanted, &config).collect();
         tokio::select! {
             made = workshop.cluster(site, (cluster, &node), port, &folder, flags) => made?,
             refused = refused(&node, &name) => return Err(refused),
@@ -98,67 +89,17 @@ impl ApiServer {
         let port = release(site, &api_server(cluster))?.port();
         let name = component(NAME, cluster);
         let folder = site.folder.join(&name);
-        let file = |name: &str, content: &str| write(folder.join(name), content.as_bytes());
-        let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"];
-        let certificate = site.authority.server_certificate(&names)?;
-        // Each cluster is a world of its own, on one etcd: other objects, another key.
-        let prefix = match cluster {
-            DEFAULT_CLUSTER => "/registry".to_owned(),
-            other => format!("/{other}"),
-        };
-        let key = site
-            .keys
-            .key(Algorithm::RS256, &service_account_key(cluster))?;
-        let issuer = site.service_account_issuer(cluster)?;
-        let issuer = issuer.unwrap_or_else(|| SERVICE_ACCOUNT_ISSUER.to_owned());
-        let jwks = format!("https://127.0.0.1:{port}/openid/v1/jwks");
-        let audit_log = folder.join("audit.log");
-        let flags = [
-            ("etcd-servers", etcd.into()),
-            ("etcd-prefix", prefix.into()),
-            ("bind-address", "127.0.0.1".into()),
-            ("secure-port", port.to_string().into()),
-            ("advertise-address", ADVERTISED.into()),
-            ("tls-cert-file", file("tls.pem", &certificate.pem)?),
-            (
-                "tls-private-key-file",
-                file("tls-key.pem", certificate.key_pem.expose_secret())?,
-            ),
-            (
-                "client-ca-file",
-                file("client-ca.pem", site.authority.certificate_pem())?,
-            ),
-            ("service-account-issuer", issuer.into()),
-            // Left out, it has the address that is advertised.
-            ("service-account-jwks-uri", jwks.into()),
-            (
-                "service-account-key-file",
-                file("service-accounts.pem", key.public_key_pem())?,
-            ),
-            (
-                "service-account-signing-key-file",
-                file(
-                    "service-accounts-key.pem",
-                    key.private_key_pem().expose_secret(),
-                )?,
-            ),
-            ("service-cluster-ip-range", "10.96.0.0/12".into()),
-            ("authorization-mode", "RBAC".into()),
-            ("audit-policy-file", file(AUDIT_POLICY, &audit_policy())?),
-            ("audit-log-path", audit_log.clone()),
-        ];
+        let flags = flags::standing(site, cluster, etcd, port, &folder)?;
         Ok(Self {
             program: Program {
                 name,
                 path: tools.path(NAME)?.to_owned(),
-                args: flags
-                    .map(|(name, value)| format!("--{name}={}", value.display()).into())
-                    .into(),
+                args: flags.into_iter().map(Into::into).collect(),
                 folder: site.folder.clone(),
             },
             port,
-            config: folder.join("authentication").join("config.yaml"),
-            audit_log,
+            config: folder.join(CONFIG),
+            audit_log: folder.join(AUDIT_LOG),
             admin: admin(site, port)?,
             controllers: controllers::prepare(site, tools, cluster)?,
             node: None,
@@ -209,7 +150,7 @@ impl ApiServer {
         if let Some(config) = &wanted.config {
             write(self.config.clone(), config.text.as_bytes())?;
         }
-        let flags = flags(wanted, &self.config);
+        let flags = flags::of(wanted, &self.config);
         let flags = flags.map(|(name, value)| format!("--{name}={value}").into());
         program.args.extend(flags);
         program.start().await
@@ -349,20 +290,6 @@ impl ApiServer {
     }
 }
 
-/// The flags that an authentication is given by, without dashes; `config` is where its file lies.
-fn flags(wanted: &Authentication, config: &Path) -> impl Iterator<Item = (String, String)> {
-    let config = config.display().to_string();
-    let file = wanted
-        .config
-        .as_ref()
-        .map(|_| ("authentication-config".to_owned(), config));
-    let given = wanted.flags.iter().flat_map(|(name, values)| {
-        let named = |value: &String| (name.clone(), value.clone());
-        values.iter().map(named)
-    });
-    file.into_iter().chain(given)
-}
-
 /// Ends only when the first API server of a node that is being made has refused its configuration.
 async fn refused(node: &Node, name: &str) -> LabError {
     loop {
@@ -413,18 +340,6 @@ impl ControlPlane {
         }
         self.server.stop(GRACE).await;
     }
-}
-
-/// Every request once, when it has been answered, but not the host's own.
-fn audit_policy() -> String {
-    format!(
-        "apiVersion: audit.k8s.io/v1\n\
-         kind: Policy\n\
-         omitStages: [RequestReceived]\n\
-         rules:\n\
-         - {{level: None, users: [{HOST_USER}]}}\n\
-         - {{level: Metadata}}\n"
-    )
 }
 
 /// The issuers that the API server is told to trust. A file that it will refuse names none.

@@ -10,6 +10,7 @@ mod configure;
 mod controllers;
 mod dex;
 mod etcd;
+mod flags;
 mod keycloak;
 mod klog;
 
