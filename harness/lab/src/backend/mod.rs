@@ -276,6 +276,10 @@ pub enum LabError {
     },
     /// A port was taken between choosing and using it: start again with others.
     #[error("{component}: the port {port} was taken by somebody else")]
+    #[diagnostic(help(
+        "other ports were chosen several times, and each was taken at once: something on this \
+         machine takes every free port of the loopback address; end it and try again"
+    ))]
     AddressInUse {
         /// Which component.
         component: String,
