@@ -297,6 +297,13 @@ impl Verb for Login {
         .to_owned()
     }
 
+    // A Dex keeps one refresh token for a user and a client: with every login that asks for one, the
+    // one before is gone, be it another scenario's.
+    fn needs_lab_alone(&self, _: &Loading<'_>) -> bool {
+        let mut scopes = self.scopes.iter().flatten();
+        scopes.any(|scope| scope == "offline_access")
+    }
+
     fn keeps(&self) -> Option<&Spanned<String>> {
         self.as_
             .as_ref()
