@@ -18,7 +18,6 @@ use authlab_lab::wait::{Look, until};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_util::sync::CancellationToken;
 
 const BOUND: Duration = Duration::from_secs(10);
 
@@ -163,39 +162,6 @@ async fn a_folder_has_one_owner_and_what_a_dead_one_left_goes() {
     assert!(!path.exists());
     assert!(!folder::reap(&path).await.unwrap());
     assert!(!folder::owned(&path));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn those_who_look_and_those_who_reap_do_not_keep_anybody_out() {
-    let root = tempfile::tempdir().unwrap();
-    let path = root.path().join("labs/one");
-    let stop = CancellationToken::new();
-    for _ in 0..2 {
-        let (path, stop) = (path.clone(), stop.clone());
-        tokio::spawn(async move {
-            while !stop.is_cancelled() {
-                let _ = folder::owned(&path);
-                // What was just left may be reaped by either.
-                let _ = folder::reap(&path).await;
-            }
-        });
-    }
-    for round in 0..200 {
-        let folder = until("the folder is free", BOUND, || async {
-            match Folder::occupy(&path).await {
-                Ok(Some(folder)) => Look::Ready(folder),
-                Ok(None) => Look::NotYet("somebody reaps it".to_owned()),
-                Err(error) => Look::Failed(error.to_string()),
-            }
-        })
-        .await
-        .unwrap();
-        assert!(path.join(HOST_LOCK).exists(), "round {round}");
-        if round % 2 == 0 {
-            folder.leave();
-        }
-    }
-    stop.cancel();
 }
 
 const DEX: &str = r#"
