@@ -126,8 +126,16 @@ const VOLATILE_MEMBERS: [&str; 13] = [
 const BOOKKEEPING: &str = "managedFields";
 
 /// Lists, and words of a text, whose order means nothing, and is another one at each call of a real
-/// server.
-const UNORDERED_MEMBERS: [&str; 5] = ["aud", "nonResourceRules", "resourceRules", "roles", "scope"];
+/// server, or in each realm of Keycloak.
+const UNORDERED_MEMBERS: [&str; 7] = [
+    "aud",
+    "got",
+    "groups",
+    "nonResourceRules",
+    "resourceRules",
+    "roles",
+    "scope",
+];
 
 fn sort(value: &mut Value) {
     match value {
@@ -161,32 +169,15 @@ fn blank_members(value: &mut Value) {
     }
 }
 
-/// The text in a base64url text that holds this scenario's namespace.
+/// The text in a base64url text that holds what differs from run to run: this scenario's namespace,
+/// or the random id of a user.
 fn decoded(text: &str, namespace: Option<&str>) -> Option<String> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let decoded = String::from_utf8_lossy(&bytes);
-    let holds = decoded.contains(namespace.filter(|name| !name.is_empty())?);
-    holds.then(|| format!("base64: {decoded}"))
-}
-
-/// Members that hold sets: Keycloak writes theirs in another order in each realm.
-const SETS: [&str; 4] = ["aud", "got", "groups", "roles"];
-
-fn sort_sets(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(sort_sets),
-        Value::Object(map) => {
-            for (key, item) in map.iter_mut() {
-                match item {
-                    Value::Array(items) if SETS.contains(&key.as_str()) => {
-                        items.sort_by_key(ToString::to_string);
-                    }
-                    other => sort_sets(other),
-                }
-            }
-        }
-        _ => {}
-    }
+    let namespace = namespace.filter(|name| !name.is_empty());
+    let holds = namespace.is_some_and(|name| decoded.contains(name));
+    let [(random, _), ..] = &*VOLATILE;
+    (holds || random.is_match(&decoded)).then(|| format!("base64: {decoded}"))
 }
 
 /// The audience in the API server's words `got ["a" "b"]`, sorted.
@@ -213,10 +204,9 @@ pub(crate) fn portable(mut data: Value, values: &Values) -> Value {
         .collect();
     known.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
     blank_members(&mut data);
-    sort_sets(&mut data);
     let namespace = values.get("lab.namespace").map(String::as_str);
     each_text(&mut data, &|text| {
-        // Dex makes a subject of the user's name, in base64.
+        // Dex makes a subject of the user's name or id, in base64.
         if let Some(decoded) = decoded(text, namespace) {
             *text = decoded;
         }

@@ -250,7 +250,7 @@ impl Dex {
         }
     }
 
-    /// Why it ended: its last word, which is the one line that is not of its logger.
+    /// Why it ended: its last words, which are the lines at the end that are not of its logger.
     fn refusal(&self, child: &Child, config: &str, how: &str) -> LabError {
         let log = child.log().text();
         let component = child.name().to_owned();
@@ -258,12 +258,19 @@ impl Dex {
             return LabError::AddressInUse { component, port };
         }
         let path = self.file.display().to_string();
-        match log.lines().rev().find(|line| !line.starts_with("time=")) {
-            Some(word) => LabError::Refused {
-                component,
-                message: word.replace(&path, config),
-            },
-            None => child.failure(&format!("ended: {how}")),
+        let mut words: Vec<&str> = log
+            .lines()
+            .rev()
+            .skip_while(|line| line.starts_with("time="))
+            .take_while(|line| !line.starts_with("time="))
+            .collect();
+        words.reverse();
+        if words.is_empty() {
+            return child.failure(&format!("ended: {how}"));
+        }
+        LabError::Refused {
+            component,
+            message: words.join("\n").replace(&path, config),
         }
     }
 }
