@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::exec::on_path;
 use crate::tools::{self, ToolsError};
 
 /// How long a program may take to answer.
@@ -48,10 +49,7 @@ pub struct ThisMachine;
 
 impl Machine for ThisMachine {
     fn program(&self, name: &str) -> Option<PathBuf> {
-        let path = std::env::var_os("PATH")?;
-        std::env::split_paths(&path)
-            .map(|folder| folder.join(name))
-            .find(|program| program.is_file())
+        on_path(name)
     }
 
     fn run(&self, program: &str, args: &[&str]) -> Result<Output, String> {

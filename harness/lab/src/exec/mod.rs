@@ -28,6 +28,14 @@ pub const HELPER: &str = "__exec";
 /// The hidden first argument under which this program keeps a component that labs share.
 pub const KEEPER: &str = "__keep";
 
+/// Where the first program of this name lies on PATH.
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
+}
+
 /// A program to start as a component of a lab.
 #[derive(Debug, Clone)]
 pub struct Program {

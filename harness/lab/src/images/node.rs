@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use super::{ImagesError, Kind, docker, error, put};
+use crate::exec::on_path;
 use crate::tools::{self, Progress, Tools, cache};
 
 const RECIPE: &str = "ci/images/node";
@@ -81,8 +82,7 @@ impl Recipe {
         if docker::size(&self.debian).await?.is_some() {
             return Ok(());
         }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        if !std::env::split_paths(&path).any(|folder| folder.join("mmdebstrap").is_file()) {
+        if on_path("mmdebstrap").is_none() {
             return Err(ImagesError::NoDebian);
         }
         let packages: Vec<&str> = self.packages.lines().collect();

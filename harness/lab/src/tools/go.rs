@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Tool, ToolsError};
+use crate::exec::on_path;
 
 /// The Go that builds.
 #[derive(Debug, Clone)]
@@ -16,11 +17,7 @@ pub(super) struct Go {
 impl Go {
     /// The first `go` on PATH.
     pub(super) fn find() -> Result<Self, ToolsError> {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let go = std::env::split_paths(&path)
-            .map(|folder| folder.join("go"))
-            .find(|go| go.is_file())
-            .ok_or(ToolsError::GoMissing)?;
+        let go = on_path("go").ok_or(ToolsError::GoMissing)?;
         let version = match version_file(&go) {
             Some(version) => version,
             None => ask(&go)?,

@@ -12,6 +12,7 @@ use tokio::process::Command;
 
 use super::cache::{self, Cache};
 use super::{Event, Progress, ToolsError, build, run};
+use crate::exec::on_path;
 
 const NAME: &str = "keycloak";
 /// What `java` runs, in the distribution.
@@ -250,13 +251,6 @@ fn ask(java: &Path) -> Result<String, ToolsError> {
     // `openjdk version "17.0.15" 2025-04-15`
     let version = text.split('"').nth(1).map(str::to_owned);
     version.ok_or_else(|| broken(text.trim().to_owned()))
-}
-
-fn on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
 }
 
 fn sum(file: &Path) -> io::Result<String> {

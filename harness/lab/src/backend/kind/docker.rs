@@ -7,20 +7,17 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use super::LabError;
+use crate::exec::on_path;
 
 /// How often removing is tried.
 const ROUNDS: usize = 5;
 
 /// Docker's client.
 pub(super) fn program() -> Result<PathBuf, LabError> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|folder| folder.join("docker"))
-        .find(|program| program.is_file())
-        .ok_or_else(|| LabError::Missing {
-            what: "Docker is not installed: no `docker` on PATH".to_owned(),
-            help: "`cargo xtask doctor` says what to do about it".to_owned(),
-        })
+    on_path("docker").ok_or_else(|| LabError::Missing {
+        what: "Docker is not installed: no `docker` on PATH".to_owned(),
+        help: "`cargo xtask doctor` says what to do about it".to_owned(),
+    })
 }
 
 /// What Docker's client answers to this.
