@@ -7,6 +7,7 @@ pub mod backend;
 pub mod background;
 pub mod checkout;
 pub mod control;
+mod docker;
 pub mod doctor;
 pub mod exec;
 pub mod folder;

@@ -5,6 +5,7 @@ use std::path::Path;
 use tokio::process::Command;
 
 use super::ImagesError;
+use crate::docker::{self, Answer};
 use crate::tools::{Progress, run};
 
 /// Makes sure that Docker is there and answers.
@@ -21,19 +22,10 @@ pub(super) async fn size(reference: &str) -> Result<Option<u64>, ImagesError> {
     Ok(size.ok().and_then(|size| size.parse().ok()))
 }
 
-/// What Docker's client answers: its output, or its complaint.
-async fn ask(args: &[&str]) -> Result<Result<String, String>, ImagesError> {
-    let output = Command::new("docker")
-        .args(args)
-        .kill_on_drop(true)
-        .output();
-    let output = output.await.map_err(|error| ImagesError::Docker {
+async fn ask(args: &[&str]) -> Result<Answer, ImagesError> {
+    let answer = docker::ask(args).await;
+    answer.map_err(|error| ImagesError::Docker {
         why: format!("docker: {error}"),
-    })?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    Ok(match output.status.success() {
-        true => Ok(text(&output.stdout)),
-        false => Err(text(&output.stderr)),
     })
 }
 
@@ -45,7 +37,7 @@ pub(super) async fn step(
     folder: &Path,
     progress: &dyn Progress,
 ) -> Result<(), ImagesError> {
-    let mut command = Command::new("docker");
+    let mut command = Command::new(docker::CLIENT);
     command.args(args).current_dir(folder);
     run_step(image, step, command, progress).await
 }

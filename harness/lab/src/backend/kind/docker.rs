@@ -1,12 +1,10 @@
 //! What is asked of Docker by its client, which kind asks by as well.
 
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
-use tokio::process::Command;
-
 use super::LabError;
+use crate::docker;
 use crate::exec::on_path;
 
 /// How often removing is tried.
@@ -14,7 +12,7 @@ const ROUNDS: usize = 5;
 
 /// Docker's client.
 pub(super) fn program() -> Result<PathBuf, LabError> {
-    on_path("docker").ok_or_else(|| LabError::Missing {
+    on_path(docker::CLIENT).ok_or_else(|| LabError::Missing {
         what: "Docker is not installed: no `docker` on PATH".to_owned(),
         help: "`cargo xtask doctor` says what to do about it".to_owned(),
     })
@@ -26,17 +24,11 @@ pub(super) async fn ask(args: &[&str]) -> Result<String, LabError> {
         what: format!("docker {}", args[..args.len().min(2)].join(" ")),
         why,
     };
-    let output = Command::new(program()?)
-        .args(args)
-        .process_group(0)
-        .kill_on_drop(true)
-        .output();
-    let output = output.await.map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(failed(why));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    program()?;
+    let answer = docker::ask(args).await;
+    answer
+        .map_err(|error| failed(error.to_string()))?
+        .map_err(failed)
 }
 
 /// What Docker holds for labs.
@@ -106,18 +98,7 @@ pub(super) fn remove(label: &str, those: impl Fn(&Path) -> bool) -> io::Result<(
 
 /// What Docker's client answers to this, waited for.
 fn now(args: &[&str]) -> io::Result<String> {
-    let mut docker = std::process::Command::new("docker");
-    // Ctrl-C at a terminal is for the lab's owner, who clears away by this.
-    let output = docker.args(args).process_group(0).output()?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let why = String::from_utf8_lossy(&output.stderr);
-    Err(io::Error::other(format!(
-        "docker {}: {}",
-        args[0],
-        why.trim()
-    )))
+    docker::ask_now(args)?.map_err(|why| io::Error::other(format!("docker {}: {why}", args[0])))
 }
 
 #[cfg(test)]
