@@ -51,7 +51,7 @@ impl Token {
         };
         let header = serde_json::from_str(&decode(header, "header")?);
         let payload = decode(payload, "payload")?;
-        if untrusted_issuer(&payload).is_none() {
+        if untrusted_issuer(&payload).is_err() {
             return Err(TokenError::Payload);
         }
         Ok(Self {

@@ -1,13 +1,14 @@
 //! An issuer's public keys: fetched when a token needs one that is not at hand, kept as long as the server allows.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::Value;
 
 use super::{
+    fetches::Fetches,
     jws::Signed,
     transport::{Response, Transport},
 };
@@ -35,6 +36,8 @@ pub(super) struct KeySet {
     cache: Mutex<Cache>,
     /// Held while keys are fetched, so that many tokens cause one request.
     fetching: tokio::sync::Mutex<()>,
+    /// Where fetches are noted, and for which issuer.
+    noted: Option<(String, Arc<Fetches>)>,
 }
 
 impl KeySet {
@@ -44,7 +47,14 @@ impl KeySet {
             transport,
             cache: Mutex::default(),
             fetching: tokio::sync::Mutex::default(),
+            noted: None,
         }
+    }
+
+    /// The same, whose fetches are noted for an issuer.
+    pub(super) fn noting(mut self, issuer: &str, fetches: &Arc<Fetches>) -> Self {
+        self.noted = Some((issuer.to_owned(), Arc::clone(fetches)));
+        self
     }
 
     /// Verifies a token's signature, with fresh keys if the ones at hand do not fit and are about to expire.
@@ -98,7 +108,12 @@ impl KeySet {
         if cache.generation != generation {
             return Ok(cache.keys);
         }
-        let (keys, life) = self.fetch().await?;
+        let fetched = self.fetch().await;
+        if let Some((issuer, fetches)) = &self.noted {
+            let text = fetched.as_ref().ok().map(|(_, _, text)| text.clone());
+            fetches.note(issuer, text);
+        }
+        let (keys, life, _) = fetched?;
         *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = Cache {
             keys: keys.clone(),
             expiry: Some(Instant::now() + life),
@@ -107,7 +122,7 @@ impl KeySet {
         Ok(keys)
     }
 
-    async fn fetch(&self) -> Result<(Vec<Value>, Duration), String> {
+    async fn fetch(&self) -> Result<(Vec<Value>, Duration, String), String> {
         let response = self
             .transport
             .get(&self.url)
@@ -122,7 +137,7 @@ impl KeySet {
         }
         let keys = parse(&response)
             .map_err(|error| format!("oidc: failed to decode keys: {error} {body}"))?;
-        Ok((keys, life(&response)))
+        Ok((keys, life(&response), body))
     }
 }
 

@@ -3,6 +3,8 @@
 //! Source: OpenID Connect Discovery 1.0, RFC 7517; what is fetched when, and every text, as kube-apiserver 1.36 with
 //! its OIDC library.
 
+mod elsewhere;
+mod fetches;
 mod header;
 mod issuer;
 mod jws;
@@ -18,6 +20,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::timeout};
 
 pub use self::{
+    fetches::{Fetch, Fetches},
     probe::{Found, Probe, probe},
     transport::cause,
 };
@@ -43,6 +46,7 @@ pub enum Outcome {
 /// lives.
 pub struct TokenAuthenticator {
     issuers: Vec<Arc<Issuer>>,
+    fetches: Arc<Fetches>,
     _background: JoinSet<()>,
 }
 
@@ -57,25 +61,48 @@ impl TokenAuthenticator {
     /// The same with another pause between attempts than the real server's 10 seconds.
     #[must_use]
     pub fn with_retry(config: &AuthenticationConfiguration, retry: Duration) -> Self {
+        Self::following(config, retry, Arc::default())
+    }
+
+    /// The same, which goes on with the counts of another one's [fetches](Self::fetches).
+    #[must_use]
+    pub fn following(
+        config: &AuthenticationConfiguration,
+        retry: Duration,
+        fetches: Arc<Fetches>,
+    ) -> Self {
         let issuers: Vec<Arc<Issuer>> = config
             .jwt
             .iter()
-            .map(|jwt| Arc::new(Issuer::new(jwt, &config.signing_algs)))
+            .map(|jwt| Arc::new(Issuer::new(jwt, &config.signing_algs, retry, &fetches)))
             .collect();
         let mut background = JoinSet::new();
         for issuer in &issuers {
             let issuer = Arc::clone(issuer);
-            background.spawn(async move { issuer.initialize(retry).await });
+            background.spawn(async move { issuer.initialize().await });
         }
         Self {
             issuers,
+            fetches,
             _background: background,
         }
     }
 
+    /// What became of the fetches of key sets.
+    #[must_use]
+    pub fn fetches(&self) -> &Arc<Fetches> {
+        &self.fetches
+    }
+
+    /// Forgets the fetches of issuers that are not trusted any more, once this one has taken over.
+    pub fn took_over(&self) {
+        let issuers: Vec<&str> = self.issuers.iter().map(|issuer| issuer.url()).collect();
+        self.fetches.keep(&issuers);
+    }
+
     /// Judges a bearer token. Keys are fetched when they are needed.
     pub async fn authenticate(&self, token: &str) -> Outcome {
-        let Some((issuer, payload)) = untrusted(token) else {
+        let Ok((issuer, payload)) = untrusted(token) else {
             return Outcome::Skipped;
         };
         let responsible = self.issuers.iter().find(|other| other.url() == issuer);
@@ -133,16 +160,20 @@ impl TokenAuthenticator {
 }
 
 /// The issuer that a compact token names, and its payload's text, before anything is verified.
-fn untrusted(token: &str) -> Option<(String, String)> {
+///
+/// # Errors
+/// The server's text, where it is no such token.
+fn untrusted(token: &str) -> Result<(String, String), String> {
     if token.trim_start().starts_with('{') {
-        return None;
+        return Err("token is not compact JWT".to_owned());
     }
     let parts: Vec<&str> = token.split('.').collect();
     let [_, payload, _] = parts[..] else {
-        return None;
+        return Err("malformed token".to_owned());
     };
-    let payload = base64url::decode(payload).ok()?;
+    let payload =
+        base64url::decode(payload).map_err(|error| format!("error decoding token: {error}"))?;
     // Go's decoder replaces what is not UTF-8, in strings the only place where it can be.
     let payload = String::from_utf8_lossy(&payload).into_owned();
-    Some((token::untrusted_issuer(&payload)?, payload))
+    Ok((token::untrusted_issuer(&payload)?, payload))
 }

@@ -35,7 +35,7 @@ pub enum Found {
 
 /// Looks for an issuer and its keys as an authenticator does, and verifies a token's signature.
 pub async fn probe(authenticator: &JwtAuthenticator, token: &str) -> Probe {
-    let issuer = Issuer::new(authenticator, &[]);
+    let issuer = Issuer::new(authenticator, &[], super::RETRY, &std::sync::Arc::default());
     let found = match (issuer.discover().await, Signed::parse(token)) {
         (Err(error), _) if error.starts_with("Get ") => Found::Unreachable(error),
         (Err(error), _) => Found::NotDiscovered(error),

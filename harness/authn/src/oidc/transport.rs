@@ -32,13 +32,20 @@ impl Transport {
     /// # Errors
     /// `Get "URL": ...` with the cause.
     pub(super) async fn get(&self, url: &str) -> Result<Response, String> {
+        self.get_as(url, "").await
+    }
+
+    /// Fetches a URL with a bearer token, unless that is empty.
+    ///
+    /// # Errors
+    /// As [`Transport::get`].
+    pub(super) async fn get_as(&self, url: &str, bearer: &str) -> Result<Response, String> {
         let failed = |error: &reqwest::Error| format!("Get {}: {}", quote(url), cause(error));
-        let response = self
-            .client
-            .get(url)
-            .send()
-            .await
-            .map_err(|error| failed(&error))?;
+        let mut request = self.client.get(url);
+        if !bearer.is_empty() {
+            request = request.bearer_auth(bearer);
+        }
+        let response = request.send().await.map_err(|error| failed(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response
             .bytes()
@@ -62,6 +69,11 @@ pub(super) struct Response {
 impl Response {
     pub(super) fn ok(&self) -> bool {
         self.status == StatusCode::OK
+    }
+
+    /// Whether the code is of those that Go names, of success: 200 to 226.
+    pub(super) fn success(&self) -> bool {
+        (200..=226).contains(&self.status.as_u16())
     }
 
     /// Code and name, as `404 Not Found`.

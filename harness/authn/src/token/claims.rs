@@ -5,22 +5,27 @@ use crate::{
         decode::{self, Options, Struct, Type},
         json,
     },
-    tree::Node,
+    tree::{Entry, Kind, Node, Span},
 };
 
-/// The issuer that a payload names, before anything is verified; `None` when it cannot be read.
-pub(crate) fn untrusted_issuer(payload: &str) -> Option<String> {
+/// The issuer that a payload names, before anything is verified.
+///
+/// # Errors
+/// The server's text, when it cannot be read.
+pub(crate) fn untrusted_issuer(payload: &str) -> Result<String, String> {
     static ISSUER: Struct = Struct {
         package: "",
         name: "",
         fields: &[("iss", Type::String("string"))],
         embedded: &[],
     };
-    let node = json::parse(payload).ok()?;
-    let found = decode::decode(&node, Type::Struct(&ISSUER), Options::plain(payload)).ok()?;
+    let unreadable = |error: String| format!("while unmarshaling token: {error}");
+    let node = json::parse(payload).map_err(unreadable)?;
+    let found = decode::decode(&node, Type::Struct(&ISSUER), Options::plain(payload))
+        .map_err(|error| unreadable(error))?;
     let issuer = found.value.get("iss").and_then(|issuer| issuer.as_str());
     // Google's tokens name their issuer in two ways.
-    Some(match issuer.unwrap_or_default() {
+    Ok(match issuer.unwrap_or_default() {
         "accounts.google.com" => "https://accounts.google.com".to_owned(),
         issuer => issuer.to_owned(),
     })
@@ -40,6 +45,17 @@ impl Claims {
 
     pub(super) fn get(&self, name: &str) -> Option<&Node> {
         self.node.get(name)
+    }
+
+    /// Adds a claim that came from elsewhere.
+    pub(super) fn add(&mut self, name: &str, value: Node) {
+        if let Kind::Map(entries) = &mut self.node.kind {
+            entries.push(Entry {
+                key: name.to_owned(),
+                key_span: Span::default(),
+                value,
+            });
+        }
     }
 
     /// The claim, `null` being an empty string.

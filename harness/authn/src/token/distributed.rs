@@ -3,11 +3,22 @@
 use super::claims::Claims;
 use crate::tree::{Kind, Node};
 
-/// The URL where the claim must be fetched; `None` when it is in the token, or nowhere.
+/// Where a claim must be fetched.
+#[derive(Debug)]
+pub(crate) struct Elsewhere {
+    /// The claim.
+    pub(crate) claim: String,
+    /// Where a token is that has it.
+    pub(crate) url: String,
+    /// The bearer token to show there; empty for none.
+    pub(crate) access_token: String,
+}
+
+/// Where the claim must be fetched; `None` when it is in the token, or nowhere.
 ///
 /// # Errors
 /// The server's text, when the token is not clear about that.
-pub(super) fn endpoint(claims: &Claims, claim: &str) -> Result<Option<String>, String> {
+pub(super) fn elsewhere(claims: &Claims, claim: &str) -> Result<Option<Elsewhere>, String> {
     if claims.get(claim).is_some() {
         return Ok(None);
     }
@@ -31,6 +42,11 @@ pub(super) fn endpoint(claims: &Claims, claim: &str) -> Result<Option<String>, S
             "id token _claim_names contained a source {source} missing in _claims_sources"
         ));
     };
+    // Without an address the claim is in a token beside it, which the server does not read.
     let url = text(found.get("endpoint"));
-    Ok(Some(url).filter(|url| !url.is_empty()))
+    Ok((!url.is_empty()).then(|| Elsewhere {
+        claim: claim.to_owned(),
+        url,
+        access_token: text(found.get("access_token")),
+    }))
 }

@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::{Now, Refused, Stage, claims::Claims, distributed, standard};
+use super::{
+    Now, Refused, Stage,
+    claims::Claims,
+    distributed::{self, Elsewhere},
+    standard,
+};
 use crate::{
     UserInfo,
     cel::{self, Program, Scope, Value},
@@ -13,10 +18,21 @@ use crate::{
         json,
         quote::{quote, quote_list},
     },
+    tree::Node,
 };
 
 /// The key under which a token's `jti` is kept.
 const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
+
+/// What stands before all that the library finds wrong with a token.
+const VERIFY: &str = "oidc: verify token: ";
+
+/// A token whose standard claims are in order.
+pub(crate) struct Begun {
+    claims: Claims,
+    /// The claim that has to be fetched before its user is known.
+    pub(crate) elsewhere: Option<Elsewhere>,
+}
 
 /// An expression and its program, which is what hinders it when it does not compile.
 struct Expression {
@@ -140,7 +156,7 @@ impl Authenticator {
         }
         let (allowed, algorithm) = (quote_list(&self.signing_algs), quote(algorithm));
         Err(format!(
-            "oidc: verify token: oidc: id token signed with unsupported algorithm, expected {allowed} got {algorithm}"
+            "oidc: id token signed with unsupported algorithm, expected {allowed} got {algorithm}"
         ))
     }
 
@@ -152,48 +168,69 @@ impl Authenticator {
         now: Now,
     ) -> Result<UserInfo, Refused> {
         self.check_algorithm(algorithm)
-            .map_err(|error| Stage::Algorithm.refused(error))?;
+            .map_err(|error| Stage::Algorithm.refused(format!("{VERIFY}{error}")))?;
         self.authenticate(payload, now)
     }
 
-    /// Judges the payload of a token whose signature is in order. A distributed groups claim is an error.
+    /// Judges the payload of a token whose signature is in order. Groups that are elsewhere are an error.
     pub(crate) fn authenticate(&self, payload: &str, now: Now) -> Result<UserInfo, Refused> {
-        let claims = self.verify(payload, now)?;
-        self.check_distributed(&claims)
-            .map_err(|error| Stage::DistributedGroups.refused(error))?;
+        let begun = self.begin(payload, now)?;
+        let Some(Elsewhere { claim, url, .. }) = &begun.elsewhere else {
+            return self.map(&begun.claims);
+        };
+        let (claim, url) = (quote(claim), quote(url));
+        Err(not_expanded(format!(
+            "while getting distributed claim {claim}: Get {url}: distributed claims are not fetched"
+        )))
+    }
+
+    /// Checks the standard claims, and says what is missing for the rest.
+    pub(crate) fn begin(&self, payload: &str, now: Now) -> Result<Begun, Refused> {
+        let verified = self.verify(payload, self.issuer(), now);
+        let node = verified.map_err(|refused| {
+            let text = format!("{VERIFY}{}", refused.text);
+            refused.stage.refused(text)
+        })?;
+        let claims = Claims::new(node);
+        let elsewhere = match self.config.claim_mappings.groups.claim.as_str() {
+            "" => None,
+            claim => distributed::elsewhere(&claims, claim).map_err(not_expanded)?,
+        };
+        Ok(Begun { claims, elsewhere })
+    }
+
+    /// The user, with what was fetched for `elsewhere`, the token where that pointed: its issuer, its payload.
+    pub(crate) fn finish(
+        &self,
+        begun: Begun,
+        fetched: Option<(&str, &str)>,
+        now: Now,
+    ) -> Result<UserInfo, Refused> {
+        let mut claims = begun.claims;
+        if let (Some(Elsewhere { claim, url, .. }), Some((issuer, payload))) =
+            (begun.elsewhere, fetched)
+        {
+            let node = self.verify(payload, issuer, now).map_err(|refused| {
+                not_expanded(format!("verify distributed claim token: {}", refused.text))
+            })?;
+            let value = node.get(&claim).ok_or_else(|| {
+                let url = quote(&url);
+                not_expanded(format!(
+                    "jwt returned by distributed claim endpoint {url} did not contain claim: {claim}"
+                ))
+            })?;
+            claims.add(&claim, value.clone());
+        }
         self.map(&claims)
     }
 
-    /// Checks the standard claims.
-    fn verify(&self, payload: &str, now: Now) -> Result<Claims, Refused> {
+    /// Checks the standard claims of a token by this issuer.
+    fn verify(&self, payload: &str, issuer: &str, now: Now) -> Result<Node, Refused> {
         let node = json::parse(payload).map_err(|error| {
-            Stage::Payload.refused(format!(
-                "oidc: verify token: oidc: failed to unmarshal claims: {error}"
-            ))
+            Stage::Payload.refused(format!("oidc: failed to unmarshal claims: {error}"))
         })?;
-        let audiences = &self.config.issuer.audiences;
-        standard::verify(&node, payload, self.issuer(), audiences, now).map_err(|refused| {
-            let text = format!("oidc: verify token: {}", refused.text);
-            refused.stage.refused(text)
-        })?;
-        Ok(Claims::new(node))
-    }
-
-    fn check_distributed(&self, claims: &Claims) -> Result<(), String> {
-        let claim = self.config.claim_mappings.groups.claim.as_str();
-        if claim.is_empty() {
-            return Ok(());
-        }
-        let endpoint = distributed::endpoint(claims, claim)
-            .map_err(|error| format!("oidc: could not expand distributed claims: {error}"))?;
-        let Some(url) = endpoint else {
-            return Ok(());
-        };
-        let (claim, url) = (quote(claim), quote(&url));
-        Err(format!(
-            "oidc: could not expand distributed claims: while getting distributed claim {claim}: Get {url}: \
-             distributed claims are not fetched"
-        ))
+        standard::verify(&node, payload, issuer, &self.config.issuer.audiences, now)?;
+        Ok(node)
     }
 
     /// The user that the claims make, if all rules hold.
@@ -350,6 +387,13 @@ impl Authenticator {
         }
         Ok(())
     }
+}
+
+/// Groups that are elsewhere could not be had.
+pub(crate) fn not_expanded(error: impl std::fmt::Display) -> Refused {
+    Stage::DistributedGroups.refused(format!(
+        "oidc: could not expand distributed claims: {error}"
+    ))
 }
 
 /// All rules are evaluated before the first is looked at. The error comes with the index of its rule.

@@ -16,7 +16,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) use self::{
     claims::untrusted_issuer,
-    mapping::{Authenticator, Seen},
+    distributed::Elsewhere,
+    mapping::{Authenticator, Seen, not_expanded},
     stage::{Refused, Stage},
     standard::decoded,
 };
@@ -95,7 +96,7 @@ impl Evaluator {
 
     /// The authenticator for a payload's issuer, with its index.
     pub(crate) fn responsible(&self, claims_json: &str) -> Option<(usize, &Authenticator)> {
-        let issuer = untrusted_issuer(claims_json)?;
+        let issuer = untrusted_issuer(claims_json).ok()?;
         let mut authenticators = self.authenticators.iter().enumerate();
         authenticators.find(|(_, authenticator)| authenticator.issuer() == issuer)
     }

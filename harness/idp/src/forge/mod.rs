@@ -4,6 +4,7 @@
 //! unsigned, signed by a key nobody published, changed after signing. [`Forge::fail`] makes the issuer itself bad.
 
 mod corpus;
+mod elsewhere;
 mod keys;
 mod request;
 mod server;
@@ -21,7 +22,7 @@ use tokio::sync::{Mutex, watch};
 pub use corpus::Forgery;
 pub use request::{KeyChoice, Tamper, TokenAlgorithm, TokenRequest, UnknownTokenAlgorithm};
 
-use self::keys::Keys;
+use self::{elsewhere::Elsewhere, keys::Keys};
 use crate::{fault::Fault, oidc::serve::Serving};
 
 /// Why a forge did not start or did not sign.
@@ -55,12 +56,13 @@ pub struct Forge {
 struct State {
     issuer: String,
     keys: Keys,
+    elsewhere: Elsewhere,
     fault: watch::Sender<Option<Fault>>,
 }
 
 impl Forge {
     /// Serves `issuer` on a bound socket: `/.well-known/openid-configuration` and `/keys`, both below the issuer's
-    /// path. Keys come from `pool`, so forges of one `slot` have the same ones; RS256 and ES256 are published at once.
+    /// path, as are the tokens with claims of others. Keys come from `pool`, so forges of one `slot` have the same ones; RS256 and ES256 are published at once.
     ///
     /// # Errors
     /// When the socket, the issuer or the certificate cannot be used, or the pool has no keys.
@@ -182,6 +184,7 @@ impl State {
         Self {
             issuer,
             keys: Keys::new(pool, slot),
+            elsewhere: Elsewhere::default(),
             fault: watch::Sender::new(None),
         }
     }

@@ -14,6 +14,10 @@ pub struct TokenRequest {
     /// The payload's claims, as they are. `iss` (the forge's issuer), `iat` (now) and `exp` are added where they are
     /// absent, and `nbf` when it is asked for; `null` for one of these leaves it out.
     pub claims: Map<String, Value>,
+    /// Claims that are not in the token but in another one, which has to be fetched from the forge with a bearer token
+    /// (OpenID Connect Core 1.0 section 5.6.2). That one gets `iss`, `aud`, `iat` and `exp` as the token itself has
+    /// them, where they are absent here.
+    pub elsewhere: Map<String, Value>,
     /// Changes to the header: each member replaces the one of its name (`alg`, `kid`, `typ: JWT` are there unasked) or
     /// is added; `null` removes it. The signature does not follow: the header may lie about its algorithm and key.
     pub header: Map<String, Value>,
@@ -36,6 +40,7 @@ impl Default for TokenRequest {
     fn default() -> Self {
         Self {
             claims: Map::new(),
+            elsewhere: Map::new(),
             header: Map::new(),
             algorithm: TokenAlgorithm::default(),
             key: KeyChoice::default(),

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use authlab_pki::Algorithm;
 use axum::{
     Json, Router,
-    http::{StatusCode, header},
+    extract::Path,
+    http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
     routing::get,
 };
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -26,7 +28,7 @@ pub(super) fn router(state: &Arc<State>) -> Result<Router, ForgeError> {
         return Err(refused());
     }
     let path = issuer.path().trim_end_matches('/');
-    let (for_discovery, for_keys) = (Arc::clone(state), Arc::clone(state));
+    let [for_discovery, for_keys, for_claims] = [(); 3].map(|()| Arc::clone(state));
     Ok(Router::new()
         .route(
             &format!("{path}/.well-known/openid-configuration"),
@@ -35,6 +37,12 @@ pub(super) fn router(state: &Arc<State>) -> Result<Router, ForgeError> {
         .route(
             &format!("{path}/keys"),
             get(async move || keys(&for_keys).await),
+        )
+        .route(
+            &format!("{path}/claims/{{id}}"),
+            get(async move |Path(id): Path<String>, headers: HeaderMap| {
+                claims(&for_claims, &id, &headers)
+            }),
         )
         .route(
             &format!("{path}/login"),
@@ -78,6 +86,20 @@ async fn keys(state: &State) -> Response {
         }
     }
     fresh(json!({ "keys": keys }))
+}
+
+/// A token with claims of another one, for whoever has its bearer token.
+fn claims(state: &State, id: &str, headers: &HeaderMap) -> Response {
+    let shown = headers.get(header::AUTHORIZATION);
+    let shown = shown.and_then(|shown| shown.to_str().ok());
+    let bearer = shown.and_then(|shown| shown.strip_prefix("Bearer "));
+    match state.elsewhere.token(id, bearer) {
+        Some(token) => {
+            let kind = [(header::CONTENT_TYPE, "application/jwt")];
+            (kind, token.expose_secret().to_owned()).into_response()
+        }
+        None => StatusCode::UNAUTHORIZED.into_response(),
+    }
 }
 
 /// The members that relying parties without a login need (OpenID Connect Discovery 1.0 section 3); there is no

@@ -25,7 +25,11 @@ pub(super) fn sign(
     if request.algorithm == TokenAlgorithm::None && request.tamper.is_some() {
         return Err(ForgeError::NothingToTamper);
     }
-    let payload = Value::Object(claims(request, &state.issuer, now)).to_string();
+    let mut claims = claims(request, &state.issuer, now);
+    if !request.elsewhere.is_empty() {
+        claims.extend(elsewhere(state, request, &claims)?);
+    }
+    let payload = Value::Object(claims).to_string();
     let signed = match request.tamper {
         Some(Tamper::Payload) => OTHER,
         _ => payload.as_bytes(),
@@ -118,4 +122,23 @@ fn claims(request: &TokenRequest, issuer: &str, now: SystemTime) -> Map<String, 
         };
     }
     claims
+}
+
+/// Signs the token that is to be fetched, and says how the other one refers to it.
+fn elsewhere(
+    state: &State,
+    request: &TokenRequest,
+    claims: &Map<String, Value>,
+) -> Result<Map<String, Value>, ForgeError> {
+    let mut other = request.elsewhere.clone();
+    for name in ["iss", "aud", "iat", "exp"] {
+        if let (false, Some(value)) = (other.contains_key(name), claims.get(name)) {
+            other.insert(name.to_owned(), value.clone());
+        }
+    }
+    let key = state.keys.published(Algorithm::RS256)?;
+    let token = jws::sign_claims(&Value::Object(other), &key)?;
+    Ok(state
+        .elsewhere
+        .keep(&state.issuer, &request.elsewhere, token.into()))
 }
