@@ -87,7 +87,11 @@ fn explain(kind: &str, path: &serde_path_to_error::Path, text: &str) -> DecodeEr
         "a string" => "string",
         "a boolean" => "bool",
         "a map" => "map[string]string",
-        "a sequence" => "[]string",
+        "a sequence" => path
+            .iter()
+            .next_back()
+            .and_then(|last| list_of(&last.to_string()))
+            .unwrap_or("[]string"),
         other => other.strip_prefix("struct ").unwrap_or(other),
     };
     // The path of Go's text has neither list indices nor the keys of maps.
@@ -123,6 +127,20 @@ fn explain(kind: &str, path: &serde_path_to_error::Path, text: &str) -> DecodeEr
     DecodeError(format!(
         "json: cannot unmarshal {got} into Go struct field {holder}.{field} of type {want}"
     ))
+}
+
+/// The Go type of a list of objects, by its field.
+fn list_of(field: &str) -> Option<&'static str> {
+    Some(match field {
+        "containers" | "initContainers" => "[]v1.Container",
+        "env" => "[]v1.EnvVar",
+        "ports" => "[]v1.ContainerPort",
+        "volumes" => "[]v1.Volume",
+        "rules" => "[]v1.PolicyRule",
+        "subjects" => "[]v1.Subject",
+        "ownerReferences" => "[]v1.OwnerReference",
+        _ => return None,
+    })
 }
 
 /// Fields that are maps with free keys.

@@ -4,6 +4,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::call::Call;
@@ -126,7 +127,7 @@ fn plain(call: &Call, code: StatusCode, media: &str, value: &Value) -> Response 
 }
 
 /// JSON, spread over lines for people: `?pretty=true`, or a client that people type.
-pub(crate) fn json(call: &Call, code: StatusCode, value: &Value) -> Response {
+pub(crate) fn json(call: &Call, code: StatusCode, value: &impl Serialize) -> Response {
     let agent = call.header(header::USER_AGENT);
     let typed = ["curl", "Wget", "Mozilla/5.0"]
         .iter()

@@ -216,6 +216,7 @@ impl ApiServer {
             .successor(text, self.cluster.tokens.issuer())
             .map_err(|error| error.to_string())?;
         configuration.ready(at_most).await?;
+        configuration.issuers.took_over();
         self.cluster.replace_chain(chain.with(configuration));
         self.cluster.metrics.configuration(&self.url(), text);
         Ok(())

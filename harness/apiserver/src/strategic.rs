@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// How a list is merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum List {
+pub(crate) enum List {
     Atomic,
     /// A list of objects told apart by this field.
     Keyed(&'static str),
@@ -17,7 +17,7 @@ enum List {
 }
 
 /// The list below `field` of `parent`, in an object of `kind`.
-fn list(kind: &str, parent: &str, field: &str) -> List {
+pub(crate) fn list(kind: &str, parent: &str, field: &str) -> List {
     match (parent, field) {
         ("metadata", "finalizers") => List::Set,
         ("metadata", "ownerReferences") => List::Keyed("uid"),

@@ -49,7 +49,13 @@ pub(crate) fn table(resource: &Resource, value: &Value, include: &str, define: b
     let row = |object: &Value| {
         let embedded = match include {
             "None" => Value::Null,
-            "Object" => object.clone(),
+            // An item of a list says nothing of its kind, an object in a row does.
+            "Object" => {
+                let mut object = object.clone();
+                object["kind"] = json!(resource.kind);
+                object["apiVersion"] = json!(resource.api_version());
+                object
+            }
             _ => crate::negotiate::metadata_only(resource, object),
         };
         json!({"cells": objects.rules.cells(object), "object": embedded})

@@ -1,5 +1,6 @@
 //! Which other issuers are trusted, and who may come without credentials: the file or the flags.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use authlab_authn::config::{
@@ -14,7 +15,7 @@ const FILE: &str = "authentication.yaml";
 
 /// How often an issuer that could not be reached is looked for again. The real server does so every
 /// 10 seconds, which gives the same verdicts later.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY: Duration = Duration::from_millis(200);
 
 /// A configuration at work.
 pub(crate) struct Configuration {
@@ -77,7 +78,8 @@ impl Configuration {
         if !violations.is_empty() {
             return Err(ConfigError::Invalid(violations));
         }
-        let issuers = TokenAuthenticator::with_retry(&parsed, RETRY);
+        let fetches = Arc::clone(self.issuers.fetches());
+        let issuers = TokenAuthenticator::following(&parsed, RETRY, fetches);
         Ok(Self {
             text: Some(text.to_owned()),
             parsed,

@@ -150,7 +150,7 @@ fn aggregated(kinds: &Kinds, groups: &[&str]) -> Response {
                     })
                 })
                 .collect();
-            let mut metadata = json!({"creationTimestamp": null});
+            let mut metadata = json!({});
             if !group.is_empty() {
                 metadata["name"] = json!(group);
             }

@@ -16,16 +16,24 @@ const KEY_SET: &str = "application/jwk-set+json";
 
 pub(super) fn serve(call: &Call) -> Option<Response> {
     let path = call.info.path.as_str();
-    let checks = ["/healthz", "/livez", "/readyz"];
-    if checks
-        .iter()
-        .any(|check| path == *check || path.strip_prefix(check) == Some("/ping"))
-    {
-        return Some(health(call, path));
+    // Of the single checks those that mean something here.
+    let single = ["", "/ping", "/log", "/etcd"];
+    for check in ["/healthz", "/livez", "/readyz"] {
+        let rest = path.strip_prefix(check);
+        let rest = rest.map(|rest| rest.trim_end_matches('/'));
+        if rest.is_some_and(|rest| single.contains(&rest)) {
+            return Some(health(call, path));
+        }
     }
     match path.trim_end_matches('/') {
         "/version" => Some(pretty(&version())),
-        "/metrics" => Some(text(call.cluster.metrics.text())),
+        "/metrics" => {
+            let server = format!("https://{}", call.cluster.address);
+            let chain = call.cluster.chain();
+            let fetches = chain.configuration.issuers.fetches().all();
+            call.cluster.metrics.key_sets(&server, &fetches);
+            Some(text(call.cluster.metrics.text()))
+        }
         "/.well-known/openid-configuration" => Some(cached(
             json!(configuration(call)).to_string(),
             "application/json",

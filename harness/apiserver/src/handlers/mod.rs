@@ -15,6 +15,7 @@ use crate::audit::Event;
 use crate::call::{self, Call, Notes};
 use crate::chain::{self, impersonation};
 use crate::cluster::Cluster;
+use crate::metrics::requests;
 use crate::negotiate;
 use crate::request::{Query, RequestInfo, ResourceInfo};
 use crate::resources::{self, Served};
@@ -49,10 +50,13 @@ pub(crate) async fn serve(
     let query = Query::new(&parts.uri);
     let info = RequestInfo::new(&parts.method, &parts.uri, &query);
     let mut event = Event::new(&parts, peer.addr.ip());
+    let headers = parts.headers.clone();
+    let mut admitted = false;
     let (answer, notes) = match admit(&cluster, &peer, &parts, &info, &mut event).await {
         Err(status) => (Err(status), Notes::default()),
         Ok(user) => {
-            let asked = (info.clone(), query);
+            admitted = true;
+            let asked = (info.clone(), query.clone());
             handle(Arc::clone(&cluster), asked, parts, user, body).await
         }
     };
@@ -63,14 +67,15 @@ pub(crate) async fn serve(
     cluster
         .audit
         .push(event.line(&info, code, failure.as_ref()));
-    let target = info.resource.unwrap_or_default();
-    cluster.metrics.request(
-        code.as_u16(),
-        &info.verb,
-        &target.group,
-        &target.version,
-        &target.resource,
-    );
+    let served = info.resource.as_ref().is_none_or(|target| {
+        let kinds = cluster.kinds();
+        let found = kinds.find(&target.group, &target.version, &target.resource);
+        found.is_some()
+    });
+    let labels = requests::labels(&info, &query, &headers, code.as_u16());
+    if let Some(labels) = labels.filter(|_| admitted && served) {
+        cluster.metrics.request(labels);
+    }
     let headers = response.headers_mut();
     for warning in notes.headers() {
         headers.append(header::WARNING, warning);
@@ -238,7 +243,10 @@ async fn resource(call: &Call, target: &ResourceInfo) -> Result<Response, Status
         if target.subresource == "token" {
             return reviews::create(call, resource, resources::Review::TokenRequest).await;
         }
-        if matches!(target.subresource.as_str(), "log" | "exec") {
+        if matches!(
+            target.subresource.as_str(),
+            "attach" | "exec" | "log" | "portforward"
+        ) {
             return kubelet::serve(call, resource, target);
         }
         if target.subresource == "scale" {

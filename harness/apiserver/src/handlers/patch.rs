@@ -189,7 +189,10 @@ impl Language {
             return yaml11::parse(&String::from_utf8_lossy(&call.body))
                 .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")));
         }
-        let refuse = |why: &str| Status::bad_request(format!("error decoding patch: {why}"));
+        let refuse = |why: &str| match self {
+            Self::Strategic => Status::bad_request(why),
+            _ => Status::bad_request(format!("error decoding patch: {why}")),
+        };
         let patch: Value = serde_json::from_slice(&call.body).map_err(|error| {
             if error.is_eof() {
                 refuse("unexpected end of JSON input")

@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::StatusCode;
 use k8s_openapi::api::authentication::v1 as authentication;
 use k8s_openapi::api::authorization::v1 as authorization;
-use k8s_openapi::api::core::v1::{Node, Pod, Secret};
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Secret};
 use serde_json::{Value, json};
 
 use super::body::{self, Kind};
@@ -255,6 +255,10 @@ fn token_request(call: &Call, accounts: &Resource, object: &mut Value) -> Result
         return Err(Status::no_such_resource());
     };
     let (namespace, name) = (&target.namespace, &target.name);
+    let namespaces = resources::of::<Namespace>();
+    if call.cluster.store.get(namespaces, "", namespace).is_none() {
+        return Err(Status::not_found(namespaces, namespace));
+    }
     let account = call
         .cluster
         .store

@@ -7,11 +7,13 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use authlab_authn::oidc::Fetch;
 use authlab_pki::jws;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 pub(crate) mod cache;
+pub(crate) mod requests;
 
 /// A counter's name with its labels in order.
 type Series = (&'static str, Vec<(&'static str, String)>);
@@ -83,6 +85,16 @@ const FAMILIES: &[(&str, &str, &str)] = &[
         "histogram",
         "How long tokens of other issuers take that are not cached.",
     ),
+    (
+        KEYS_AT,
+        "gauge",
+        "When an issuer's key set was last fetched, by what came of it, in seconds since 1970.",
+    ),
+    (
+        KEYS,
+        "gauge",
+        "The hash of the key set that was last fetched of an issuer.",
+    ),
     (IMPERSONATIONS, "counter", "Impersonations by mode."),
     (
         CACHE_REQUESTS,
@@ -147,6 +159,9 @@ const AUTHORIZATIONS: &str = "authorization_attempts_total";
 const AUTHORIZED_IN: &str = "authorization_duration_seconds";
 const DECISIONS: &str = "apiserver_authorization_decisions_total";
 const TOKENS_IN: &str = "apiserver_authentication_jwt_authenticator_latency_seconds";
+const KEYS_AT: &str =
+    "apiserver_authentication_jwt_authenticator_jwks_fetch_last_timestamp_seconds";
+const KEYS: &str = "apiserver_authentication_jwt_authenticator_jwks_fetch_last_key_set_info";
 const IMPERSONATIONS: &str = "apiserver_impersonation_attempts_total";
 const CACHE_REQUESTS: &str = "authentication_token_cache_request_total";
 const CACHE_FETCHES: &str = "authentication_token_cache_fetch_total";
@@ -272,25 +287,34 @@ impl Metrics {
         });
     }
 
-    pub(crate) fn request(
-        &self,
-        code: u16,
-        verb: &str,
-        group: &str,
-        version: &str,
-        resource: &str,
-    ) {
-        let labels = vec![
-            ("code", code.to_string()),
-            ("component", "apiserver".to_owned()),
-            ("group", group.to_owned()),
-            ("resource", resource.to_owned()),
-            ("verb", verb.to_uppercase()),
-            ("version", version.to_owned()),
-        ];
-        self.change((REQUESTS, labels), |count| {
-            *count += 1.0;
-        });
+    /// Counts a request that somebody was allowed to make.
+    pub(crate) fn request(&self, labels: Vec<(&'static str, String)>) {
+        self.count(REQUESTS, labels);
+    }
+
+    /// Notes what became of the fetches of key sets, in place of what was noted of them before.
+    pub(crate) fn key_sets(&self, server: &str, fetches: &BTreeMap<String, Fetch>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|(name, _), _| ![KEYS, KEYS_AT].contains(name));
+        for (issuer, fetch) in fetches {
+            let of = |key, value| {
+                let mut labels = vec![
+                    ("apiserver_id_hash", hash(server)),
+                    ("jwt_issuer_hash", hash(issuer)),
+                    (key, value),
+                ];
+                labels.sort_unstable();
+                labels
+            };
+            for (result, at) in [("failure", fetch.failure), ("success", fetch.success)] {
+                if let Some(at) = at.and_then(|at| at.duration_since(UNIX_EPOCH).ok()) {
+                    all.insert((KEYS_AT, of("result", result.to_owned())), at.as_secs_f64());
+                }
+            }
+            if let Some(keys) = &fetch.keys {
+                all.insert((KEYS, of("hash", hash(keys))), 1.0);
+            }
+        }
     }
 
     /// Counts an attempt to change the authentication configuration of `server`.

@@ -108,6 +108,7 @@ fn kind(definition: &Value, version: &Value) -> Resource {
             subresources,
             rules: Box::new(rules),
         }),
+        model: None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use authlab_rbac::validation::FieldError;
 use k8s_openapi::{ClusterResourceScope, ListableResource, NamespaceResourceScope};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -20,6 +21,7 @@ pub(crate) mod custom;
 pub(crate) mod definitions;
 pub(crate) mod kinds;
 pub(crate) mod namespaces;
+mod nodes;
 mod pods;
 pub(crate) mod rbac;
 pub(crate) mod records;
@@ -38,7 +40,14 @@ pub(crate) struct Resource {
     pub(crate) short_names: Vec<String>,
     pub(crate) categories: Vec<String>,
     pub(crate) served: Served,
+    /// Adds the schemas of a built-in kind and of all that it holds; returns its own one's name.
+    pub(crate) model: Option<fn(&mut SchemaGenerator) -> String>,
     key: String,
+}
+
+fn model<T: JsonSchema>(generator: &mut SchemaGenerator) -> String {
+    let _ = generator.subschema_for::<T>();
+    T::schema_name().into_owned()
 }
 
 /// What stands behind a kind.
@@ -185,7 +194,7 @@ impl Scope for ClusterResourceScope {
 impl Resource {
     fn objects<T>(rules: impl Rules + 'static) -> Self
     where
-        T: ListableResource + DeserializeOwned + Serialize + 'static,
+        T: ListableResource + DeserializeOwned + Serialize + JsonSchema + 'static,
         T::Scope: Scope,
     {
         Self {
@@ -203,11 +212,12 @@ impl Resource {
                 subresources: Vec::new(),
                 rules: Box::new(rules),
             }),
+            model: Some(model::<T>),
             key: qualified(T::GROUP, T::URL_PATH_SEGMENT),
         }
     }
 
-    fn review<T: k8s_openapi::Resource>(review: Review, namespaced: bool) -> Self {
+    fn review<T: k8s_openapi::Resource + JsonSchema>(review: Review, namespaced: bool) -> Self {
         Self {
             group: T::GROUP.to_owned(),
             version: T::VERSION.to_owned(),
@@ -218,6 +228,7 @@ impl Resource {
             short_names: Vec::new(),
             categories: Vec::new(),
             served: Served::Review(review),
+            model: Some(model::<T>),
             key: qualified(T::GROUP, T::URL_PATH_SEGMENT),
         }
     }

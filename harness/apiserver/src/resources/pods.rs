@@ -87,6 +87,12 @@ impl Rules for Pods {
                 let generation = old["metadata"]["generation"].as_i64().unwrap_or_default();
                 object["metadata"]["generation"] = json!(generation + 1);
             }
+            // The older field of one address is the first of all.
+            if let Some(address) = object["status"]["podIP"].as_str().map(str::to_owned)
+                && object["status"]["podIPs"].is_null()
+            {
+                object["status"]["podIPs"] = json!([{"ip": address}]);
+            }
             return;
         }
         let spec = entry(object, "spec");

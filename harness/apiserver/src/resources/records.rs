@@ -273,37 +273,6 @@ pub(super) fn kubernetes_service(transaction: &mut Transaction<'_>) {
     transaction.put(resource, object);
 }
 
-pub(super) struct Nodes;
-
-impl Rules for Nodes {
-    fn columns(&self) -> &[Column] {
-        const STATUS: Column = Column::text("Status", |object| {
-            let mut conditions = object["status"]["conditions"]
-                .as_array()
-                .into_iter()
-                .flatten();
-            let ready = conditions.find(|one| one["type"] == "Ready");
-            let status = ready.map_or("Unknown", |one| match one["status"].as_str() {
-                Some("True") => "Ready",
-                _ => "NotReady",
-            });
-            json!(status)
-        });
-        const VERSION: Column = Column::text("Version", |object| {
-            json!(
-                object["status"]["nodeInfo"]["kubeletVersion"]
-                    .as_str()
-                    .unwrap_or_default()
-            )
-        });
-        &[NAME, STATUS, AGE, VERSION]
-    }
-
-    fn selectable(&self) -> Vec<&str> {
-        vec!["spec.unschedulable"]
-    }
-}
-
 pub(super) struct ApiServices;
 
 const API_SERVICE_COLUMNS: &[Column] = &[
@@ -348,6 +317,7 @@ pub(super) fn api_services(transaction: &mut Transaction<'_>) {
     let mut served: Vec<(&str, &str)> = super::builtin()
         .iter()
         .map(|one| (one.group.as_str(), one.version.as_str()))
+        .filter(|(group, _)| *group != resource.group)
         .collect();
     served.dedup();
     for (group, version) in served {
@@ -363,14 +333,5 @@ pub(super) fn api_services(transaction: &mut Transaction<'_>) {
             "lastTransitionTime": now(),
         }]});
         transaction.put(resource, object);
-    }
-}
-
-/// Any other kind.
-pub(super) struct Records;
-
-impl Rules for Records {
-    fn columns(&self) -> &[Column] {
-        &[NAME, AGE]
     }
 }

@@ -16,9 +16,10 @@ use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use super::config_maps::ConfigMaps;
 use super::definitions::Definitions;
 use super::namespaces::Namespaces;
+use super::nodes::{LimitRanges, Nodes, ResourceQuotas};
 use super::pods::Pods;
 use super::rbac::{ClusterRoleBindings, ClusterRoles, RoleBindings, Roles};
-use super::records::{ApiServices, Events, Nodes, Records, Secrets, Services};
+use super::records::{ApiServices, Events, Secrets, Services};
 use super::service_accounts::ServiceAccounts;
 use super::{Resource, Review, Subresource};
 
@@ -35,6 +36,16 @@ const LOG: Subresource = Subresource {
 const EXEC: Subresource = Subresource {
     name: "exec",
     body: Some(("", "v1", "PodExecOptions")),
+    verbs: &["create", "get"],
+};
+const ATTACH: Subresource = Subresource {
+    name: "attach",
+    body: Some(("", "v1", "PodAttachOptions")),
+    verbs: &["create", "get"],
+};
+const PORT_FORWARD: Subresource = Subresource {
+    name: "portforward",
+    body: Some(("", "v1", "PodPortForwardOptions")),
     verbs: &["create", "get"],
 };
 const FINALIZE: Subresource = Subresource {
@@ -58,7 +69,7 @@ pub(super) fn resources() -> Vec<Resource> {
         Resource::objects::<Pod>(Pods)
             .short(&["po"])
             .category(&["all"])
-            .with(&[EXEC, LOG, STATUS]),
+            .with(&[ATTACH, EXEC, LOG, PORT_FORWARD, STATUS]),
         Resource::objects::<Secret>(Secrets),
         Resource::objects::<Service>(Services)
             .short(&["svc"])
@@ -67,8 +78,8 @@ pub(super) fn resources() -> Vec<Resource> {
         Resource::objects::<Node>(Nodes)
             .short(&["no"])
             .with(&[STATUS]),
-        Resource::objects::<LimitRange>(Records).short(&["limits"]),
-        Resource::objects::<ResourceQuota>(Records)
+        Resource::objects::<LimitRange>(LimitRanges).short(&["limits"]),
+        Resource::objects::<ResourceQuota>(ResourceQuotas)
             .short(&["quota"])
             .with(&[STATUS]),
         Resource::objects::<ServiceAccount>(ServiceAccounts)

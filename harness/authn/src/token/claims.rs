@@ -22,7 +22,7 @@ pub(crate) fn untrusted_issuer(payload: &str) -> Result<String, String> {
     let unreadable = |error: String| format!("while unmarshaling token: {error}");
     let node = json::parse(payload).map_err(unreadable)?;
     let found = decode::decode(&node, Type::Struct(&ISSUER), Options::plain(payload))
-        .map_err(|error| unreadable(error))?;
+        .map_err(unreadable)?;
     let issuer = found.value.get("iss").and_then(|issuer| issuer.as_str());
     // Google's tokens name their issuer in two ways.
     Ok(match issuer.unwrap_or_default() {

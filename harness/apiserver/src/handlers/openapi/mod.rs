@@ -1,26 +1,29 @@
-//! As much OpenAPI as kubectl needs: which kinds exist, and that writes take `fieldValidation`
-//! and `dryRun`, so that validation is left to the server.
+//! OpenAPI, as kubectl and its like read it: which kinds exist, their schemas, how they are
+//! patched, and that writes take `fieldValidation` and `dryRun`.
 //!
-//! Schemas are published of custom kinds only: kubectl computes patches of built-in kinds from its
-//! own types then, and cannot explain them.
+//! Nothing is made before somebody asks for it.
 
-use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::health;
 use crate::call::Call;
 use crate::negotiate;
-use crate::object::entry;
 use crate::resources::{Resource, Served, kinds::Kinds};
 
-const PROTOBUF_V2: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+mod models;
+mod version_2;
 
 pub(super) fn serve(call: &Call) -> Option<Response> {
     let kinds = call.cluster.kinds();
     let path = call.info.path.trim_end_matches('/');
     if path == "/openapi/v2" {
-        return Some(version_2(call));
+        return Some(version_2::serve(call));
     }
     if path == "/openapi/v3" {
         return Some(negotiate::json(call, StatusCode::OK, &index(&kinds)));
@@ -52,19 +55,32 @@ fn info() -> Value {
     json!({"title": "Kubernetes", "version": health::GIT_VERSION})
 }
 
-fn document(kinds: &Kinds, group_version: &str) -> Option<Value> {
+/// The document of one version of a group.
+#[derive(Serialize)]
+struct Document {
+    openapi: &'static str,
+    info: Value,
+    paths: Map<String, Value>,
+    components: Components,
+}
+
+#[derive(Serialize)]
+struct Components {
+    #[serde(serialize_with = "raw")]
+    schemas: Arc<RawValue>,
+}
+
+fn raw<S: serde::Serializer>(text: &Arc<RawValue>, serializer: S) -> Result<S::Ok, S::Error> {
+    text.as_ref().serialize(serializer)
+}
+
+fn document(kinds: &Kinds, group_version: &str) -> Option<Document> {
     let mut paths = Map::new();
-    let mut schemas = Map::new();
-    for resource in kinds
+    let resources = kinds
         .all()
         .iter()
-        .filter(|one| prefix(one) == group_version)
-    {
-        if let Served::Objects(objects) = &resource.served
-            && let Some(custom) = objects.rules.custom()
-        {
-            schemas.insert(model(resource), schema(resource, &custom.text));
-        }
+        .filter(|one| prefix(one) == group_version);
+    for resource in resources.clone() {
         let base = if resource.namespaced {
             format!(
                 "/{group_version}/namespaces/{{namespace}}/{}",
@@ -92,36 +108,14 @@ fn document(kinds: &Kinds, group_version: &str) -> Option<Value> {
             json!({"get": operation("list"), "post": operation("post")}),
         );
     }
-    (!paths.is_empty()).then(|| {
-        json!({
-            "openapi": "3.0.0",
-            "info": info(),
-            "paths": paths,
-            "components": {"schemas": schemas},
-        })
+    (!paths.is_empty()).then(|| Document {
+        openapi: "3.0.0",
+        info: info(),
+        paths,
+        components: Components {
+            schemas: models::text(group_version, resources),
+        },
     })
-}
-
-/// A custom kind's name among the schemas: the group's labels backwards, version and kind.
-fn model(resource: &Resource) -> String {
-    let group: Vec<&str> = resource.group.rsplit('.').collect();
-    format!("{}.{}.{}", group.join("."), resource.version, resource.kind)
-}
-
-/// The schema of a custom kind as it is published: with what every object has.
-fn schema(resource: &Resource, text: &Value) -> Value {
-    let mut schema = text.clone();
-    let own = entry(&mut schema, "properties");
-    for field in ["apiVersion", "kind"] {
-        own.insert(field.to_owned(), json!({"type": "string"}));
-    }
-    own.insert("metadata".to_owned(), json!({"type": "object"}));
-    schema["x-kubernetes-group-version-kind"] = json!([{
-        "group": resource.group,
-        "version": resource.version,
-        "kind": resource.kind,
-    }]);
-    schema
 }
 
 fn operation(resource: &Resource, action: &str) -> Value {
@@ -137,28 +131,15 @@ fn operation(resource: &Resource, action: &str) -> Value {
             .map(parameter)
             .into();
     }
+    if action == "patch" {
+        // Whether clients make strategic patches is decided by whether they are offered.
+        let mut ways = vec!["apply-patch+yaml", "json-patch+json", "merge-patch+json"];
+        if resource.model.is_some() {
+            ways.push("strategic-merge-patch+json");
+        }
+        for way in ways {
+            operation["requestBody"]["content"][format!("application/{way}")] = json!({});
+        }
+    }
     operation
-}
-
-fn version_2(call: &Call) -> Response {
-    if call.header(header::ACCEPT).contains("protobuf") {
-        return ([(header::CONTENT_TYPE, PROTOBUF_V2)], empty_protobuf()).into_response();
-    }
-    let document = json!({"swagger": "2.0", "info": info(), "paths": {}, "definitions": {}});
-    negotiate::json(call, StatusCode::OK, &document)
-}
-
-/// The same document in the encoding that client-go asks for: `swagger` is field 1, `info` field 2
-/// with `title` and `version` as its fields 1 and 2.
-fn empty_protobuf() -> Vec<u8> {
-    fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-        let length = u8::try_from(bytes.len()).unwrap_or_default();
-        [&[number << 3 | 2, length], bytes].concat()
-    }
-    let info = [
-        field(1, b"Kubernetes"),
-        field(2, health::GIT_VERSION.as_bytes()),
-    ]
-    .concat();
-    [field(1, b"2.0"), field(2, &info)].concat()
 }
