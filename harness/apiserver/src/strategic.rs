@@ -19,6 +19,14 @@ pub(crate) enum List {
 /// The list below `field` of `parent`, in an object of `kind`.
 pub(crate) fn list(kind: &str, parent: &str, field: &str) -> List {
     match (parent, field) {
+        (_, "conditions") if kind == "CustomResourceDefinition" => List::Atomic,
+        ("nodeAllocatableResourceClaimStatuses", _) => List::Atomic,
+        ("status", "addresses") => List::Keyed("type"),
+        ("status", "resourceClaimStatuses") | (_, "allocatedResourcesStatus") => {
+            List::Keyed("name")
+        }
+        ("spec", "podCIDRs") => List::Set,
+        (_, "x-kubernetes-validations") => List::Keyed("rule"),
         ("metadata", "finalizers") => List::Set,
         ("metadata", "ownerReferences") => List::Keyed("uid"),
         ("status", "conditions") => List::Keyed("type"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use authlab_rbac::validation::FieldError;
+use authlab_rbac::validation::{FieldError, FieldErrorKind};
 use chrono::DateTime;
 use serde_json::{Value, json};
 
@@ -19,6 +19,8 @@ use crate::table::{self, AGE, Column, NAME};
 /// The rules of one version of a custom kind.
 pub(crate) struct Custom {
     schema: Arc<Schema>,
+    /// The rules in expressions that the schema has.
+    rules: Option<crate::schema::Rules>,
     columns: Vec<Printed>,
     selectable: Vec<String>,
     has_status: bool,
@@ -84,6 +86,7 @@ fn kind(definition: &Value, version: &Value) -> Resource {
         .map(|path| path.trim_start_matches('.').to_owned());
     let rules = Custom {
         schema: Arc::clone(&schema),
+        rules: crate::schema::Rules::new(&schema),
         columns: columns(version),
         selectable: selectable.collect(),
         has_status,
@@ -226,7 +229,10 @@ impl Rules for Custom {
             let metadata = object["metadata"].take();
             *object = old.clone();
             object["metadata"]["managedFields"] = metadata["managedFields"].clone();
-            object["status"] = status;
+            match (status, object.as_object_mut()) {
+                (Value::Null, Some(object)) => _ = object.remove("status"),
+                (status, _) => object["status"] = status,
+            }
             return;
         }
         let content = |object: &Value| {
@@ -246,13 +252,31 @@ impl Rules for Custom {
         }
     }
 
-    fn validate(&self, object: &Value, _old: Option<&Value>) -> Vec<FieldError> {
-        self.schema.validate(object)
+    fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+        let mut errors = self.schema.validate(object);
+        if let Some(rules) = &self.rules {
+            errors.extend(if errors.iter().any(blocks) {
+                let why = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
+                vec![FieldError::invalid_json("<nil>", "null".to_owned(), why)]
+            } else {
+                rules.check(object, old)
+            });
+        }
+        errors
     }
 
     fn needs_revision(&self) -> bool {
         true
     }
+}
+
+/// Whether an object with such an error is none that rules can be asked about.
+fn blocks(error: &FieldError) -> bool {
+    use FieldErrorKind::{NotSupported, Required, TooLong, TooMany, TypeInvalid};
+    matches!(
+        error.kind,
+        NotSupported | Required | TooLong | TooMany | TypeInvalid
+    )
 }
 
 impl Printed {

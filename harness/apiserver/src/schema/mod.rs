@@ -12,11 +12,14 @@ use serde_json::{Map, Value};
 
 mod definition;
 mod formats;
+mod rules;
 mod structural;
 mod validate;
+mod written;
 
 pub(crate) use definition::check;
 pub(crate) use formats::unrecognized;
+pub(crate) use rules::Rules;
 
 /// One node of a schema; the field names are those of `JSONSchemaProps`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -62,6 +65,8 @@ pub(crate) struct Schema {
     list_map_keys: Vec<String>,
     #[serde(rename = "x-kubernetes-map-type")]
     map_type: String,
+    #[serde(rename = "x-kubernetes-validations")]
+    rules: Vec<rules::Written>,
 }
 
 /// What keys beside the named ones hold.

@@ -4,12 +4,12 @@ use authlab_rbac::validation::FieldError;
 use regex::Regex;
 use serde_json::Value;
 
-use super::Schema;
+use super::{OWN, Rules, Schema, written};
 use crate::object::strings;
 
 const TYPES: [&str; 6] = ["array", "boolean", "integer", "number", "object", "string"];
 
-/// What only a real API server can do with a schema: refused here by name.
+/// Where a schema has rules in expressions.
 const RULES: &str = "x-kubernetes-validations";
 
 /// A walk over a schema that collects what is wrong with it.
@@ -47,7 +47,36 @@ impl<'a> Walk<'a> {
             let field = format!("{path}.properties[metadata]");
             self.errors.push(FieldError::forbidden(field, why));
         }
+        let before = self.errors.len();
         self.node(schema, path, true);
+        // What rules mean is looked at only where the rest is in order.
+        if self.errors.len() == before
+            && let Ok(schema) = Schema::parse(schema)
+        {
+            self.rules(&schema, path, true, None);
+        }
+    }
+
+    /// What the rules of a schema and of all below it mean. `lost` as [`written::meaning`] has it.
+    fn rules(&mut self, schema: &Schema, path: &str, root: bool, lost: Option<&str>) {
+        self.errors.extend(written::meaning(
+            schema,
+            path,
+            root || schema.embedded,
+            lost,
+        ));
+        for (name, below) in &schema.properties {
+            if !(root && OWN.contains(&name.as_str())) {
+                self.rules(below, &format!("{path}.properties[{name}]"), false, lost);
+            }
+        }
+        if let Some(below) = schema.other() {
+            self.rules(below, &format!("{path}.additionalProperties"), false, lost);
+        }
+        if let Some(below) = schema.item() {
+            let lost = lost.or_else(|| (schema.list().0 != "map").then_some(path));
+            self.rules(below, &format!("{path}.items"), false, lost);
+        }
     }
 
     fn node(&mut self, schema: &Value, path: &str, root: bool) {
@@ -93,16 +122,17 @@ impl<'a> Walk<'a> {
             self.errors
                 .push(FieldError::invalid_json(field, "false".to_owned(), why));
         }
-        if !schema[RULES].is_null() {
-            let why = "the embedded API server evaluates no validation rules: leave them out, or use a real API server";
-            self.errors.push(FieldError::forbidden(at(RULES), why));
+        if !schema[RULES].is_null()
+            && let Ok(schema) = Schema::parse(schema)
+        {
+            self.errors.extend(written::form(&schema, path));
         }
         self.pattern(schema, path);
         self.list(schema, path);
         self.default(schema, path);
         self.branches(schema, path);
         for (name, below) in schema["properties"].as_object().into_iter().flatten() {
-            if !(root && matches!(name.as_str(), "metadata" | "apiVersion" | "kind")) {
+            if !(root && OWN.contains(&name.as_str())) {
                 self.node(below, &format!("{path}.properties[{name}]"), false);
             }
         }
@@ -186,7 +216,11 @@ impl<'a> Walk<'a> {
             return;
         }
         if let Ok(parsed) = Schema::parse(schema) {
-            for mut error in parsed.validate(&schema["default"]) {
+            let mut errors = parsed.validate(&schema["default"]);
+            if let (true, Some(rules)) = (errors.is_empty(), Rules::below(&parsed)) {
+                errors = rules.check(&schema["default"], None);
+            }
+            for mut error in errors {
                 error.field = match error.field.as_str() {
                     "<nil>" => format!("{path}.default"),
                     below => format!("{path}.default.{below}"),
@@ -219,6 +253,17 @@ impl<'a> Walk<'a> {
                         field,
                         "must be empty to be structural",
                     ));
+                }
+                if !one[RULES].is_null() {
+                    // Only this server lacks them in `allOf`.
+                    let why = match list {
+                        "allOf" => {
+                            "the embedded API server evaluates no rules in allOf: write them beside it, or use a real API server"
+                        }
+                        _ => "must be empty to be structural",
+                    };
+                    let field = format!("{path}.{list}[{index}].{RULES}");
+                    self.errors.push(FieldError::forbidden(field, why));
                 }
             }
         }

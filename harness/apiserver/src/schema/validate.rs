@@ -282,7 +282,7 @@ impl Schema {
     }
 }
 
-fn below(path: &str, key: &str) -> String {
+pub(super) fn below(path: &str, key: &str) -> String {
     if path.is_empty() {
         key.to_owned()
     } else {
@@ -291,7 +291,7 @@ fn below(path: &str, key: &str) -> String {
 }
 
 /// The path as it leads an error.
-fn field(path: &str) -> String {
+pub(super) fn field(path: &str) -> String {
     if path.is_empty() { "<nil>" } else { path }.to_owned()
 }
 

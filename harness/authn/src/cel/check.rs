@@ -14,7 +14,6 @@ use cel::{
 };
 
 use super::{
-    Scope,
     declarations::{self, Overload},
     display::Problem,
     names::{literal_string, qualified},
@@ -39,11 +38,11 @@ impl Types {
 pub(super) fn check(
     expr: &IdedExpr,
     info: &SourceInfo,
-    scope: Scope,
+    variables: Vec<(String, Type)>,
 ) -> Result<Types, Vec<Problem>> {
     let mut checker = Checker {
         info,
-        variables: vec![(scope.variable().to_owned(), declarations::variable(scope))],
+        variables,
         types: HashMap::new(),
         bindings: Bindings::default(),
         problems: Vec::new(),
@@ -188,14 +187,12 @@ impl Checker<'_> {
                 self.assignable(&Type::DYN, of);
                 Type::DYN
             }
-            of => match declarations::fields(of) {
-                Some(fields) => match fields.into_iter().find(|(name, _)| *name == field) {
-                    Some((_, ty)) => ty,
-                    None => {
-                        self.report(at, format!("undefined field '{field}'"));
-                        Type::ERROR
-                    }
-                },
+            of => match declarations::field(of, field) {
+                Some(Some(ty)) => ty,
+                Some(None) => {
+                    self.report(at, format!("undefined field '{field}'"));
+                    Type::ERROR
+                }
                 // Objects too, but nobody declared their fields.
                 None if of.name().starts_with("kubernetes.") => {
                     self.report(at, format!("unexpected failed resolution of '{of}'"));
@@ -370,7 +367,7 @@ impl Checker<'_> {
                 self.assignable(&Type::DYN, &range);
                 (Type::DYN, Type::DYN)
             }
-            Type::Named(..) => {
+            Type::Named(..) | Type::Object(_) => {
                 let message = format!(
                     "expression of type '{range}' cannot be range of a comprehension (must be list, map, or dynamic)"
                 );

@@ -115,7 +115,7 @@ fn fill(ty: &Type, of: &'static str) -> Type {
         Type::Named(name, params) => {
             Type::Named(name, params.iter().map(|param| fill(param, of)).collect())
         }
-        Type::Variable(_) => ty.clone(),
+        Type::Object(_) | Type::Variable(_) => ty.clone(),
     }
 }
 
@@ -133,15 +133,16 @@ pub(super) fn variable(scope: Scope) -> Type {
     }
 }
 
-/// The types of the fields of an object; `None` for what is none.
-pub(super) fn fields(ty: &Type) -> Option<[(&'static str, Type); 4]> {
+/// The type of a field of an object, if it has that field; `None` for what is no object.
+pub(super) fn field(ty: &Type, name: &str) -> Option<Option<Type>> {
+    if let Type::Object(object) = ty {
+        return Some(object.fields.get(name).cloned());
+    }
     let strings = || Type::list(Type::STRING);
-    (ty.name() == USER).then(|| {
-        [
-            ("username", Type::STRING),
-            ("uid", Type::STRING),
-            ("groups", strings()),
-            ("extra", Type::map(Type::STRING, strings())),
-        ]
+    (ty.name() == USER).then(|| match name {
+        "username" | "uid" => Some(Type::STRING),
+        "groups" => Some(strings()),
+        "extra" => Some(Type::map(Type::STRING, strings())),
+        _ => None,
     })
 }

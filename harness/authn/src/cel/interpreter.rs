@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use cel::{
     Context, Env, ExecutionError, IdedExpr,
-    common::ast::{Expr, SourceInfo, operators},
+    common::ast::{Expr, LiteralValue, SourceInfo, operators},
     extensions,
     objects::OptionalValue,
     parser::Parser,
@@ -12,7 +12,7 @@ use cel::{
 use serde_json::Value as Json;
 
 use super::{
-    CompileError, Output, Program, Scope, Value, check,
+    CompileError, Output, Program, Scope, Value, check, declarations,
     display::{Problem, display},
     library, literals,
     look::{self, Compared, Part},
@@ -43,28 +43,55 @@ struct Compiled {
     info: SourceInfo,
 }
 
-pub(super) fn compile(
+/// An expression in order.
+pub(super) struct Prepared {
+    /// As it was written.
+    pub(super) expr: IdedExpr,
+    /// As it is evaluated.
+    pub(super) program: IdedExpr,
+    info: SourceInfo,
+}
+
+/// Parses and checks an expression about these variables.
+pub(super) fn prepare(
     source: &str,
-    scope: Scope,
+    variables: Vec<(String, Type)>,
+    claims: bool,
     output: Output,
-) -> Result<impl Program + use<>, CompileError> {
+) -> Result<Prepared, CompileError> {
     let parser: Parser = env().parser();
     let invalid = |problems: &[Problem]| CompileError::Invalid(display(source, problems));
     let (expr, info) = parser
         .parse_with_source_info(source)
         .map_err(|errors| invalid(&syntax::problems(source, errors)))?;
-    let types = check::check(&expr, &info, scope).map_err(|problems| invalid(&problems))?;
+    let types = check::check(&expr, &info, variables).map_err(|problems| invalid(&problems))?;
     literals::check(&expr, &info, &types).map_err(|problems| invalid(&problems))?;
-    if output == Output::Bool && *types.of(&expr) != Type::BOOL {
-        return Err(CompileError::NotBool);
+    match output {
+        Output::Bool if *types.of(&expr) != Type::BOOL => return Err(CompileError::NotBool),
+        Output::String if *types.of(&expr) != Type::STRING => return Err(CompileError::NotString),
+        _ => {}
     }
     literals::fold(&expr).map_err(CompileError::Program)?;
-    let program = rewrite::rewrite(expr.clone(), scope);
-    Ok(Compiled {
+    let program = rewrite::rewrite(expr.clone(), claims);
+    Ok(Prepared {
         expr,
         program,
-        scope,
         info,
+    })
+}
+
+pub(super) fn compile(
+    source: &str,
+    scope: Scope,
+    output: Output,
+) -> Result<impl Program + use<>, CompileError> {
+    let variable = (scope.variable().to_owned(), declarations::variable(scope));
+    let prepared = prepare(source, vec![variable], scope == Scope::Claims, output)?;
+    Ok(Compiled {
+        expr: prepared.expr,
+        program: prepared.program,
+        scope,
+        info: prepared.info,
     })
 }
 
@@ -73,19 +100,46 @@ pub(super) fn compile(
 /// # Errors
 /// cel-go's text.
 pub(super) fn constant(expr: &IdedExpr) -> Result<(), String> {
+    let expr = rewrite::rewrite(expr.clone(), true);
+    evaluate(&expr, Vec::new()).map(|_| ())
+}
+
+/// Evaluates an expression with its variables.
+///
+/// # Errors
+/// cel-go's text.
+pub(super) fn evaluate(
+    program: &IdedExpr,
+    variables: Vec<(&str, cel::Value)>,
+) -> Result<Value, String> {
     let mut context = Context::with_env(Arc::clone(env()));
     library::add(&mut context);
-    let expr = rewrite::rewrite(expr.clone(), Scope::Claims);
-    resolve(&expr, &context).map(|_| ())
+    for (name, value) in variables {
+        context.add_variable_from_value(name, value);
+    }
+    resolve(program, &context)
+}
+
+/// What `duration` makes of a text.
+pub(super) fn duration(text: &str) -> Option<cel::Value> {
+    let literal = IdedExpr {
+        id: 0,
+        expr: Expr::Literal(LiteralValue::String(text.to_owned().into())),
+    };
+    let call = IdedExpr {
+        id: 0,
+        expr: rewrite::call("duration", vec![literal]),
+    };
+    let context = Context::with_env(Arc::clone(env()));
+    let value = cel::Value::resolve_val(&call, &context).ok()?;
+    cel::Value::try_from(value.as_ref()).ok()
 }
 
 impl Compiled {
     /// The value of the expression, or of a part of it, as it is to be evaluated.
     fn value(&self, program: &IdedExpr, variable: &Json) -> Result<Value, String> {
-        let mut context = Context::with_env(Arc::clone(env()));
-        library::add(&mut context);
-        context.add_variable_from_value(self.scope.variable(), from_json(variable));
-        let value = resolve(program, &context)?;
+        let variable = (self.scope.variable(), from_json(variable));
+        let value = evaluate(program, vec![variable])?;
         // A list of strings in Go's own form is none that a mapping takes.
         Ok(match value {
             Value::List(_) if native_list(program) => Value::Other("list".to_owned()),
@@ -95,7 +149,8 @@ impl Compiled {
 
     /// The value of a part as it was written.
     fn written(&self, part: &IdedExpr, variable: &Json) -> Result<Value, String> {
-        self.value(&rewrite::rewrite(part.clone(), self.scope), variable)
+        let claims = self.scope == Scope::Claims;
+        self.value(&rewrite::rewrite(part.clone(), claims), variable)
     }
 }
 

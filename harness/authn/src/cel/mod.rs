@@ -15,6 +15,7 @@ mod macros;
 mod names;
 mod pairs;
 mod rewrite;
+mod rule;
 mod syntax;
 mod types;
 mod value;
@@ -23,6 +24,7 @@ mod value;
 mod tests;
 
 pub use look::{Compared, Part};
+pub use rule::{Rule, Shape};
 pub use value::Value;
 
 /// The one variable an expression can see.
@@ -50,6 +52,8 @@ pub enum Output {
     Any,
     /// A boolean, and nothing that only may be one.
     Bool,
+    /// A text.
+    String,
 }
 
 /// Why an expression does not compile.
@@ -62,6 +66,9 @@ pub enum CompileError {
     /// Its type is not bool, as it has to be.
     #[error("must evaluate to bool")]
     NotBool,
+    /// Its type is not string, as it has to be.
+    #[error("must evaluate to a string")]
+    NotString,
     /// It is in order, but no program can be made of it.
     #[error("program instantiation failed: {0}")]
     Program(String),

@@ -118,3 +118,9 @@ pub(super) fn selects(expr: &IdedExpr, variable: &str, field: &str) -> bool {
             .into_iter()
             .any(|part| selects(part, variable, field))
 }
+
+/// Whether the expression looks at a variable.
+pub(super) fn mentions(expr: &IdedExpr, variable: &str) -> bool {
+    matches!(&expr.expr, Expr::Ident(name) if name.trim_start_matches('.') == variable)
+        || parts(expr).into_iter().any(|part| mentions(part, variable))
+}

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Words that cannot be names in CEL; as a whole name they are escaped with `__` on both sides.
-const RESERVED: &[&str] = &[
+pub(super) const RESERVED: &[&str] = &[
     "as",
     "break",
     "const",
@@ -36,10 +36,10 @@ const RESERVED: &[&str] = &[
     "while",
 ];
 
-/// The expression as it is to be evaluated.
-pub(super) fn rewrite(mut expr: IdedExpr, scope: Scope) -> IdedExpr {
+/// The expression as it is to be evaluated, one about claims or another.
+pub(super) fn rewrite(mut expr: IdedExpr, claims: bool) -> IdedExpr {
     relative(&mut expr);
-    walk(&mut expr, scope);
+    walk(&mut expr, claims);
     expr
 }
 
@@ -58,14 +58,14 @@ fn relative(expr: &mut IdedExpr) {
     parts_mut(expr).into_iter().for_each(relative);
 }
 
-fn walk(expr: &mut IdedExpr, scope: Scope) {
+fn walk(expr: &mut IdedExpr, claims: bool) {
     match &mut expr.expr {
-        Expr::Select(_) => return walk_select(expr, scope),
-        Expr::Call(_) => return walk_call(expr, scope),
+        Expr::Select(_) => return walk_select(expr, claims),
+        Expr::Call(_) => return walk_call(expr, claims),
         Expr::Comprehension(comprehension) => {
             pairs::rewrite(comprehension);
             // Going through the claims themselves yields their values, not their names.
-            if is_variable(&comprehension.iter_range, Scope::Claims) && scope == Scope::Claims {
+            if claims && is_variable(&comprehension.iter_range, Scope::Claims) {
                 pairs::of_claims(comprehension);
             }
         }
@@ -73,10 +73,10 @@ fn walk(expr: &mut IdedExpr, scope: Scope) {
     }
     parts_mut(expr)
         .into_iter()
-        .for_each(|part| walk(part, scope));
+        .for_each(|part| walk(part, claims));
 }
 
-fn walk_select(expr: &mut IdedExpr, scope: Scope) {
+fn walk_select(expr: &mut IdedExpr, claims: bool) {
     let type_name = qualified(expr).and_then(|name| declarations::type_name(&name));
     let Expr::Select(select) = &mut expr.expr else {
         return;
@@ -84,7 +84,7 @@ fn walk_select(expr: &mut IdedExpr, scope: Scope) {
     if type_name.is_some() {
         return;
     }
-    walk(&mut select.operand, scope);
+    walk(&mut select.operand, claims);
     let name = if select.test { "@has" } else { "@select" };
     let operand = std::mem::take(&mut *select.operand);
     let field = std::mem::take(&mut select.field);
@@ -110,7 +110,7 @@ fn text(id: u64, text: &str) -> IdedExpr {
     }
 }
 
-fn walk_call(expr: &mut IdedExpr, scope: Scope) {
+fn walk_call(expr: &mut IdedExpr, claims: bool) {
     let id = expr.id;
     let Expr::Call(of) = &mut expr.expr else {
         return;
@@ -120,14 +120,14 @@ fn walk_call(expr: &mut IdedExpr, scope: Scope) {
         .map(|prefix| format!("{prefix}.{}", of.func_name))
         .filter(|name| declarations::function(name).is_some());
     if let (Some(target), None) = (&mut of.target, &namespaced) {
-        walk(target, scope);
+        walk(target, claims);
     }
     of.args
         .iter_mut()
-        .for_each(|argument| walk(argument, scope));
+        .for_each(|argument| walk(argument, claims));
 
     let claims = |expr: Option<&IdedExpr>| {
-        scope == Scope::Claims && expr.is_some_and(|expr| is_variable(expr, Scope::Claims))
+        claims && expr.is_some_and(|expr| is_variable(expr, Scope::Claims))
     };
     let fails = match of.func_name.as_str() {
         operators::IN if claims(of.args.get(1)) => Some("no such overload"),

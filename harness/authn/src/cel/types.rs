@@ -3,7 +3,7 @@
 //! Source: <https://github.com/google/cel-spec/blob/master/doc/langdef.md#gradual-type-checking>, with the details of
 //! cel-go's checker where the specification leaves them open.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// The number of the first variable that is no letter.
 const FIRST: u32 = 256;
@@ -13,8 +13,17 @@ const FIRST: u32 = 256;
 pub(super) enum Type {
     /// By its name and, for lists and the like, its parameters.
     Named(&'static str, Vec<Type>),
+    /// An object of which all fields are known.
+    Object(Arc<Object>),
     /// One that is still to be found out. Small numbers are letters of declared functions.
     Variable(u32),
+}
+
+/// The type of an object: how it is called, and the types of its fields.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Object {
+    pub(super) name: String,
+    pub(super) fields: BTreeMap<String, Type>,
 }
 
 impl Type {
@@ -59,14 +68,14 @@ impl Type {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Named(name, _) => name,
-            Self::Variable(_) => "",
+            Self::Object(_) | Self::Variable(_) => "",
         }
     }
 
     pub(super) fn params(&self) -> &[Self] {
         match self {
             Self::Named(_, params) => params,
-            Self::Variable(_) => &[],
+            Self::Object(_) | Self::Variable(_) => &[],
         }
     }
 
@@ -120,6 +129,7 @@ impl fmt::Display for Type {
         match self {
             Self::Named(name, params) if params.is_empty() => f.write_str(name),
             Self::Named(name, params) => write!(f, "{name}({})", List(params)),
+            Self::Object(object) => f.write_str(&object.name),
             Self::Variable(number) => match number.checked_sub(FIRST) {
                 Some(number) => write!(f, "_var{number}"),
                 None => write!(f, "{}", char::from_u32(*number).unwrap_or_default()),
@@ -176,6 +186,7 @@ impl Bindings {
                     new
                 }
             },
+            Type::Object(_) => of.clone(),
             Type::Named(name, params) => Type::Named(
                 name,
                 params.iter().map(|param| self.instance(param)).collect(),
@@ -191,6 +202,7 @@ impl Bindings {
                 None if to_dyn => Type::DYN,
                 None => of.clone(),
             },
+            Type::Object(_) => of.clone(),
             Type::Named(name, params) => Type::Named(
                 name,
                 params
@@ -230,6 +242,9 @@ impl Bindings {
         }
         if from.is_dyn_or_error() || to.is_dyn_or_error() {
             return true;
+        }
+        if let (Type::Object(one), Type::Object(other)) = (from, to) {
+            return one == other;
         }
         match (from.name(), to.name()) {
             ("null", "null") => true,
@@ -272,6 +287,7 @@ impl Bindings {
                 .bound
                 .get(number)
                 .is_some_and(|found| self.occurs(variable, found)),
+            Type::Object(_) => false,
             Type::Named(_, params) => params.iter().any(|param| self.occurs(variable, param)),
         }
     }

@@ -38,6 +38,8 @@ pub enum FieldErrorKind {
     TooLong,
     /// A list or map with too many entries.
     TooMany,
+    /// Nothing that the sender can help.
+    Internal,
 }
 
 impl FieldErrorKind {
@@ -53,6 +55,7 @@ impl FieldErrorKind {
             Self::Duplicate => "FieldValueDuplicate",
             Self::TooLong => "FieldValueTooLong",
             Self::TooMany => "FieldValueTooMany",
+            Self::Internal => "InternalError",
         }
     }
 }
@@ -69,6 +72,7 @@ impl FieldError {
             FieldErrorKind::Duplicate => "Duplicate value",
             FieldErrorKind::TooLong => "Too long",
             FieldErrorKind::TooMany => "Too many",
+            FieldErrorKind::Internal => "Internal error",
         };
         let parts = [
             Some(kind),

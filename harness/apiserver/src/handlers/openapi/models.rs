@@ -19,6 +19,21 @@ use crate::object::entry;
 use crate::resources::Resource;
 use crate::strategic::{self, List};
 
+/// Lists whose items a patch may also replace.
+const RETAINED: [&str; 3] = ["resourceClaimStatuses", "resourceClaims", "volumes"];
+
+/// Schemas with a name that Kubernetes asks nobody for, though their types here do.
+const UNNAMED: [&str; 8] = [
+    "ConfigMapEnvSource",
+    "ConfigMapKeySelector",
+    "ConfigMapProjection",
+    "ConfigMapVolumeSource",
+    "LocalObjectReference",
+    "SecretEnvSource",
+    "SecretKeySelector",
+    "SecretProjection",
+];
+
 /// Where schemas stand in a document.
 pub(super) const PLACE: &str = "#/components/schemas/";
 
@@ -37,6 +52,11 @@ pub(super) fn schemas<'a>(
         }
     }
     let mut all = generator.take_definitions(true);
+    for name in UNNAMED {
+        if let Some(schema) = all.get_mut(&format!("io.k8s.api.core.v1.{name}")) {
+            ask_no_more(schema, "name");
+        }
+    }
     for (name, resource) in built_in {
         if let Some(schema) = all.get_mut(&name) {
             mark(schema, resource);
@@ -106,11 +126,16 @@ fn mark(schema: &mut Value, resource: &Resource) {
         "version": resource.version,
         "kind": resource.kind,
     }]);
-    if resource.model.is_none() {
-        return;
+    // Only events have none without.
+    if resource.model.is_some() && resource.kind != "Event" {
+        ask_no_more(schema, "metadata");
     }
+}
+
+/// Lets a schema do without a field.
+fn ask_no_more(schema: &mut Value, field: &str) {
     if let Some(required) = schema["required"].as_array_mut() {
-        required.retain(|field| field != "metadata");
+        required.retain(|one| one != field);
         if required.is_empty() {
             let _ = schema
                 .as_object_mut()
@@ -140,7 +165,9 @@ impl Lists<'_> {
             if property["type"] == "array" {
                 let (strategy, key) = match strategic::list(self.kind, parent, field) {
                     List::Atomic => (None, None),
-                    List::Keyed(key) if field == "volumes" => (Some("merge,retainKeys"), Some(key)),
+                    List::Keyed(key) if RETAINED.contains(&field.as_str()) => {
+                        (Some("merge,retainKeys"), Some(key))
+                    }
                     List::Keyed(key) => (Some("merge"), Some(key)),
                     List::Set => (Some("merge"), None),
                 };
