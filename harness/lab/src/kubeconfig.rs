@@ -21,6 +21,8 @@ pub enum Login {
     },
     /// A bearer token.
     Token(SecretString),
+    /// Nobody.
+    Anonymous,
     /// An exec plugin (`client.authentication.k8s.io/v1beta1`), for example kubelogin.
     Exec {
         /// The program.
@@ -54,7 +56,7 @@ impl Login {
             format!("--certificate-authority={}", ca_file.display()),
             format!("--token-cache-dir={}", folder.join("kubelogin").display()),
             format!("--oidc-extra-scope={scopes}"),
-            "--listen-address=127.0.0.1:0".to_owned(),
+            format!("--listen-address={}", listener(client)),
         ];
         if let Some(secret) = &client.secret {
             args.push(format!("--oidc-client-secret={}", secret.expose_secret()));
@@ -72,6 +74,7 @@ impl Login {
                 "client-key-data": STANDARD.encode(key.expose_secret()),
             }),
             Self::Token(token) => json!({ "token": token.expose_secret() }),
+            Self::Anonymous => json!({}),
             Self::Exec { command, args } => json!({ "exec": {
                 "apiVersion": "client.authentication.k8s.io/v1beta1",
                 "command": command,
@@ -80,6 +83,16 @@ impl Login {
             }}),
         }
     }
+}
+
+/// Where kubelogin waits for the browser: where the client's redirect URI leads, if it is registered
+/// with a port, else at any port.
+fn listener(client: &ClientSpec) -> String {
+    let address = client.redirect_uri.as_deref();
+    let address = address.and_then(|uri| uri.strip_prefix("http://localhost:"));
+    let port = address.map(|rest| rest.trim_end_matches('/'));
+    let port = port.filter(|port| port.parse::<u16>().is_ok());
+    format!("127.0.0.1:{}", port.unwrap_or("0"))
 }
 
 /// An API server as a kubeconfig names it.

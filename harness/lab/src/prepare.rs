@@ -63,6 +63,14 @@ pub(crate) async fn site(
     );
     set("lab.file.ca".to_owned(), &ca_file.display().to_string());
 
+    // For a client whose redirect URI is registered with its port. Held until all others are bound.
+    let free = bind(Ipv4Addr::LOCALHOST.into())?;
+    let port = free
+        .local_addr()
+        .map_err(system("cannot read a bound address"))?
+        .port();
+    set("lab.port.client".to_owned(), &port.to_string());
+
     for cluster in plan.clusters() {
         let listener = bind(Ipv4Addr::LOCALHOST.into())?;
         let address = listener
@@ -135,6 +143,7 @@ pub(crate) async fn site(
             .to_string(),
     );
     write_kubeconfigs(plan, folder, &authority, &values)?;
+    drop(free);
     let site = Site {
         id: id.to_owned(),
         folder: folder.to_owned(),

@@ -74,6 +74,22 @@ pub enum Capability {
     AuditLog,
     /// Identity providers can be broken, configured anew and given new keys.
     Providers,
+    /// The program kubectl is on this machine: in the tool cache or on PATH.
+    Kubectl,
+    /// The program kubelogin is on this machine: in the tool cache or on PATH.
+    Kubelogin,
+}
+
+impl Capability {
+    /// The program that it is about, which is this machine's and not the lab's.
+    #[must_use]
+    pub fn program(self) -> Option<&'static str> {
+        match self {
+            Self::Kubectl => Some("kubectl"),
+            Self::Kubelogin => Some("kubelogin"),
+            _ => None,
+        }
+    }
 }
 
 /// A running lab, as `state.json` (mode 0600) describes it.

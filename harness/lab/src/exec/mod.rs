@@ -4,6 +4,7 @@
 //! SIGKILL at the parent's death, checks that the parent still lives, then becomes the child.
 
 mod child;
+mod client;
 mod helper;
 mod keeper;
 mod log;
@@ -14,6 +15,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub use child::Child;
+pub use client::{Client, Ended, find};
 pub use helper::helper_main;
 pub use log::Log;
 pub use shared::{Shared, Start};

@@ -72,7 +72,7 @@ pub(crate) fn last<'a>(lines: impl IntoIterator<Item = &'a String>) -> String {
 }
 
 /// A command and what it starts: they end together, also when the caller goes away.
-struct Group(Child);
+pub(crate) struct Group(pub(crate) Child);
 
 impl Drop for Group {
     fn drop(&mut self) {

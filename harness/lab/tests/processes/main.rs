@@ -7,6 +7,7 @@
 
 mod backend;
 mod children;
+mod clients;
 mod keycloak;
 mod shared;
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut trials = children::trials();
+    trials.extend(clients::trials());
     trials.extend(shared::trials());
     trials.extend(backend::trials());
     trials.extend(keycloak::trials());
