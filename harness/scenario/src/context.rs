@@ -16,6 +16,7 @@ use crate::exposition::Sample;
 use crate::fault::Fault;
 use crate::objects::Traces;
 use crate::observe::Redactor;
+use crate::verbs::Homes;
 
 /// A running scenario.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(crate) struct Context<'a> {
     pub redactor: Redactor,
     /// Whether a step has changed the lab: then it is brought back at the end.
     pub changed: bool,
+    /// Where the programs that steps run are at home.
+    pub homes: Homes,
     /// When the scenario began.
     pub begun: DateTime<Utc>,
     /// The name of the API server that the present step means.
@@ -87,6 +90,7 @@ impl<'a> Context<'a> {
             reading: None,
             redactor,
             changed: false,
+            homes: Homes::new(),
             begun: Utc::now(),
             cluster: DEFAULT_CLUSTER.to_owned(),
             elsewhere: BTreeMap::new(),

@@ -60,7 +60,7 @@ impl Case {
         self.scenario.as_ref().is_ok_and(|scenario| {
             scenario
                 .requires()
-                .all(|wanted| capabilities.contains(&wanted))
+                .all(|wanted| scenario.is_met(wanted, |lab| capabilities.contains(&lab)))
                 && scenario.holds_for(kubernetes)
         }) || self.scenario.is_err()
     }

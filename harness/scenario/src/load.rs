@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use authlab_lab::exec::find;
 use authlab_lab::plan::{self, Authentication, Plan};
 use authlab_lab::source::{Source, SourceError, nearest};
 use authlab_lab::state::Capability;
@@ -114,6 +115,15 @@ impl Scenario {
         let said = self.file.requires.iter().map(|wanted| wanted.value);
         let steps = self.file.steps.iter();
         said.chain(steps.filter_map(|step| step.value.verb().needs()))
+    }
+
+    /// Whether what it requires is there: a program on this machine, all else by what `has` says of
+    /// the lab.
+    pub(crate) fn is_met(&self, wanted: Capability, has: impl Fn(Capability) -> bool) -> bool {
+        match wanted.program() {
+            Some(program) => find(&self.root, program).is_some(),
+            None => has(wanted),
+        }
     }
 
     /// Whether it holds for a Kubernetes version such as `1.36.3`.

@@ -18,7 +18,7 @@ use crate::listing::Case;
 use crate::load::{Scenario, parse_file};
 use crate::objects::namespace;
 use crate::report::{Outcome, Place, ScenarioReport, StepReport};
-use crate::verbs::Step;
+use crate::verbs::{Step, absent};
 use crate::{check, lock, observe};
 
 /// How long an interrupted scenario may take to clear up.
@@ -142,8 +142,11 @@ fn unsuitable(scenario: &Scenario, state: &State, lab: &str) -> Option<String> {
     }
     let lacking = scenario
         .requires()
-        .find(|wanted| !state.capabilities.contains(wanted))?;
-    Some(format!("the lab lacks the capability {lacking:?}"))
+        .find(|wanted| !scenario.is_met(*wanted, |lab| state.capabilities.contains(&lab)))?;
+    Some(match lacking.program() {
+        Some(program) => absent(program),
+        None => format!("the lab lacks the capability {lacking:?}"),
+    })
 }
 
 async fn steps(

@@ -27,8 +27,8 @@ pub(super) enum End<'a> {
 pub(super) enum Landing {
     /// At the client's redirect URI, which is not visited.
     Callback(Url),
-    /// At a page that has no more questions.
-    Page,
+    /// At a page that has no more questions; this is its text as HTML.
+    Page(String),
     /// At a page that refuses.
     Refused(Refusal),
 }
@@ -96,7 +96,7 @@ pub(super) async fn visit(
                     request = client.get(url.clone());
                     continue;
                 }
-                (None, End::Page) if asked => return Ok(Landing::Page),
+                (None, End::Page) if asked => return Ok(Landing::Page(page)),
                 (None, _) => return Err(broken(&url, status.as_u16(), &text)),
             },
         };

@@ -71,7 +71,7 @@ impl Provider<'_> {
         let end = End::At(redirect.url());
         let code = match browser::visit(self.ca, url, end, user, connector).await? {
             Landing::Refused(refusal) => return Ok(Login::Refused(refusal)),
-            Landing::Page => return Err(Fault::other("the provider does not come back")),
+            Landing::Page(_) => return Err(Fault::other("the provider does not come back")),
             Landing::Callback(url) => match callback(&url, state.secret())? {
                 Ok(code) => code,
                 Err(refusal) => return Ok(Login::Refused(refusal)),

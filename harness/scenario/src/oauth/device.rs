@@ -67,7 +67,7 @@ impl Provider<'_> {
         let start = begun.page()?;
         match browser::visit(self.ca, start, End::Page, user, connector).await? {
             Landing::Refused(refusal) => Ok(Login::Refused(refusal)),
-            Landing::Page | Landing::Callback(_) => {
+            Landing::Page(_) | Landing::Callback(_) => {
                 self.poll(&discovery.token_endpoint, &begun).await
             }
         }

@@ -62,6 +62,18 @@ pub(super) fn way(html: &str, connector: Option<&str>) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// What a page gives a person to be typed elsewhere: the value of a field that no form has.
+pub(super) fn given(html: &str) -> Option<String> {
+    let page = Html::parse_document(html);
+    let of_form = |field: &ElementRef<'_>| {
+        let mut above = field.ancestors().filter_map(ElementRef::wrap);
+        above.any(|element| element.value().name() == "form")
+    };
+    let text = selector("input[type=text][value]");
+    let field = page.select(&text).find(|field| !of_form(field))?;
+    field.attr("value").map(str::to_owned)
+}
+
 /// What a page says about a login that it refused: the text of whatever is marked as an error, the
 /// innermost where the whole page is.
 pub(super) fn complaint(html: &str) -> String {

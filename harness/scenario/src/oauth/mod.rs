@@ -11,7 +11,7 @@ mod tests;
 
 use std::time::Duration;
 
-use authlab_lab::spec::ClientSpec;
+use authlab_lab::spec::{ClientSpec, UserSpec};
 use authlab_lab::state::State;
 use authlab_pki::http;
 use base64::Engine as _;
@@ -22,6 +22,9 @@ use reqwest::redirect::Policy;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
+use url::Url;
+
+use self::browser::{End, Landing};
 
 use crate::api::DEADLINE;
 use crate::fault::Fault;
@@ -226,6 +229,27 @@ impl Refusal {
             error: String::new(),
             description: shorten(words),
         }
+    }
+}
+
+/// Goes to `start` as a person does whom a program has sent there, and logs `user` in. Answers with
+/// what the last page gives the person to type into the program, if it does.
+///
+/// # Errors
+/// When the provider keeps the person out, or the login does not come to an end.
+pub(crate) async fn browse(
+    ca: &str,
+    start: Url,
+    user: &UserSpec,
+    connector: Option<&str>,
+) -> Result<Option<String>, Fault> {
+    match browser::visit(ca, start, End::Page, user, connector).await? {
+        Landing::Page(page) => Ok(forms::given(&page)),
+        Landing::Callback(_) => Ok(None),
+        Landing::Refused(refusal) => Err(Fault::Other(format!(
+            "the provider keeps {} out: {}",
+            user.login, refusal.description
+        ))),
     }
 }
 

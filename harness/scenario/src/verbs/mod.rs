@@ -7,6 +7,7 @@ mod can;
 mod client_certificate;
 mod configure;
 mod denial;
+mod exec;
 mod fault;
 mod forgeries;
 mod introspect;
@@ -39,6 +40,8 @@ use crate::context::Context;
 use crate::fault::Fault as Broken;
 use crate::format::OneOrMany;
 use crate::seen::Seen;
+
+pub(crate) use exec::{Homes, absent};
 
 /// What a step expects, in the terms of the lint: each denial needs a success by the same verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,6 +212,8 @@ verbs! {
     Fault(fault::Fault),
     /// Has a provider behave again.
     Mend(mend::Mend),
+    /// Runs a client program, for example kubectl.
+    Exec(exec::Exec),
     /// Looks for an event in the audit log.
     Audit(audit::Audit),
     /// Reads what the API server counts.
