@@ -112,7 +112,7 @@ pub enum Command {
     )]
     Doctor(DoctorArgs),
     /// Measure what takes how long, side by side in one run.
-    #[command(after_help = "Example:\n  cargo xtask bench --process --cold --write")]
+    #[command(after_help = "Example:\n  cargo xtask bench --process --kind --cold --write")]
     Bench(BenchArgs),
     /// Run all tests: unit, integration, and every scenario on the embedded backend.
     #[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test dex::")]
@@ -365,6 +365,9 @@ pub struct BenchArgs {
     /// Measure labs of real components too.
     #[arg(long)]
     pub process: bool,
+    /// Measure kind clusters too, beside bare ones; with a chart of what ran when.
+    #[arg(long)]
+    pub kind: bool,
     /// Measure the compilation of the driver from nothing too (some minutes, one core or more).
     #[arg(long)]
     pub cold: bool,

@@ -85,6 +85,7 @@ pub fn diff(args: &DiffArgs) -> Ended {
     let reports = interruptible(async |cancel| {
         let checkout = Checkout::here();
         let cases = select(&checkout, &args.filter, None)?;
+        check_writable(args.junit.as_deref())?;
         let mut reports = Vec::new();
         for kind in sides {
             driver::note(&format!("{} scenarios on {}", cases.len(), kind.name()));
@@ -100,6 +101,9 @@ pub fn diff(args: &DiffArgs) -> Ended {
     let Some([left, right]) = reports.as_deref() else {
         return Ok(interrupted());
     };
+    if let Some(file) = &args.junit {
+        write(file, &junit::render(right))?;
+    }
     let differences = diff::compare(left, right);
     if args.json {
         let json = serde_json::to_string_pretty(&differences).into_diagnostic()?;

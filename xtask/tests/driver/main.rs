@@ -7,6 +7,7 @@ mod commands;
 mod interrupted;
 mod killed;
 mod labs;
+mod lanes;
 mod mistakes;
 mod places;
 mod readme;

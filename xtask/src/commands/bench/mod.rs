@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: what takes how long, measured side by side in one run.
 
+mod chart;
 mod cold;
 mod embedded;
+mod kind;
 mod process;
 mod series;
 
@@ -36,6 +38,12 @@ pub fn run(args: &BenchArgs) -> Ended {
             out.push_str(&table("`process`", &series));
             out.push_str(&ratio);
         }
+        if args.kind {
+            prepare_tools(BackendKind::Kind).await?;
+            let measured = kind::measure(&checkout, args.runs.min(3)).await?;
+            out.push_str(&table("`kind`", &measured.series));
+            out.push_str(&measured.text);
+        }
         if args.cold {
             out.push_str(&table("Compilation", &[cold::measure(&checkout).await?]));
         }
@@ -59,7 +67,7 @@ fn head() -> String {
         "release"
     };
     format!(
-        "# Benchmarks\n\nWritten by `cargo xtask bench --process --cold --write`; {cores} cores, {build} \
+        "# Benchmarks\n\nWritten by `cargo xtask bench --process --kind --cold --write`; {cores} cores, {build} \
          build. Times depend on the machine: what counts is how they relate within one run.\n"
     )
 }
