@@ -12,6 +12,7 @@ use crate::call::Call;
 use crate::negotiate;
 use crate::object::{Object, entry, now};
 use crate::request::ResourceInfo;
+use crate::resources::owners::{self, Policy};
 use crate::resources::{Objects, Resource};
 use crate::status::Status;
 use crate::store::Transaction;
@@ -29,6 +30,18 @@ pub(super) fn one(
             .get(resource, namespace, &target.name)
             .ok_or_else(|| Status::not_found(resource, &target.name))?;
         options.check(resource, &current)?;
+        let current = if options.dry_run {
+            current
+        } else {
+            objects.rules.admit_delete(&current)?;
+            owners::prepare(
+                &call.cluster,
+                transaction,
+                resource,
+                current,
+                options.policy,
+            )
+        };
         remove(transaction, resource, objects, &current, options.dry_run)
     })?;
     if !gone || objects.rules.returns_deleted() {
@@ -83,6 +96,15 @@ pub(crate) fn remove(
 ) -> Result<(Arc<Value>, bool), Status> {
     objects.rules.admit_delete(current)?;
     if objects.rules.finished(current) {
+        if !dry_run && objects.rules.goes_in_steps() && !current.terminating() {
+            let mut object = (**current).clone();
+            let metadata = object.metadata_mut();
+            metadata.insert("deletionTimestamp".to_owned(), json!(now()));
+            metadata.insert("deletionGracePeriodSeconds".to_owned(), json!(0));
+            let last = transaction.put(resource, object);
+            transaction.remove(resource, current.namespace(), current.name());
+            return Ok((last, true));
+        }
         if !dry_run {
             transaction.remove(resource, current.namespace(), current.name());
         }
@@ -113,6 +135,7 @@ const POLICIES: [&str; 4] = ["Foreground", "Background", "Orphan", "nil"];
 /// The body and parameters of a delete.
 struct DeleteOptions {
     dry_run: bool,
+    policy: Policy,
     uid: String,
     revision: String,
 }
@@ -125,12 +148,20 @@ impl DeleteOptions {
         dry_run |= body["dryRun"].as_array().is_some_and(|all| !all.is_empty());
         let policy = body["propagationPolicy"]
             .as_str()
-            .or(call.query.get("propagationPolicy"));
+            .or(call.query.get("propagationPolicy"))
+            .map(str::to_owned);
+        let policy = policy.as_deref();
         if let Some(policy) = policy.filter(|one| !POLICIES.contains(one)) {
             let field = "propagationPolicy";
             errors.push(FieldError::unsupported(field, policy, &POLICIES));
         }
         options::refuse("DeleteOptions", &errors)?;
+        let policy = match policy {
+            Some("Foreground") => Policy::Foreground,
+            Some("Orphan") => Policy::Orphan,
+            None if body["orphanDependents"] == true => Policy::Orphan,
+            _ => Policy::Background,
+        };
         let conditions = entry(&mut body, "preconditions");
         let text = |field: &str| {
             conditions
@@ -141,6 +172,7 @@ impl DeleteOptions {
         };
         Ok(Self {
             dry_run,
+            policy,
             uid: text("uid"),
             revision: text("resourceVersion"),
         })

@@ -5,7 +5,7 @@ use k8s_openapi::Resource as _;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
-use super::{config_maps, definitions, namespaces, rbac, records, service_accounts};
+use super::{config_maps, definitions, namespaces, owners, rbac, records, service_accounts};
 use crate::chain::legacy;
 use crate::cluster::Cluster;
 use crate::object::Object;
@@ -73,6 +73,11 @@ fn react(cluster: &Cluster, transaction: &mut Transaction<'_>, change: &Change) 
             config_maps::publish_root_ca(cluster, transaction, namespace);
         }
         _ => {}
+    }
+    match change.kind {
+        ChangeKind::Added => owners::appeared(cluster, transaction, &change.object),
+        ChangeKind::Modified => {}
+        ChangeKind::Deleted => owners::gone(cluster, transaction, &change.object),
     }
     // With its last object gone, a terminating namespace can go too.
     if deleted {

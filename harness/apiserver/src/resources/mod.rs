@@ -22,6 +22,7 @@ pub(crate) mod definitions;
 pub(crate) mod kinds;
 pub(crate) mod namespaces;
 mod nodes;
+pub(crate) mod owners;
 mod pods;
 pub(crate) mod rbac;
 pub(crate) mod records;
@@ -160,6 +161,11 @@ pub(crate) trait Rules: Send + Sync {
     /// Refusals of a deletion.
     fn admit_delete(&self, _object: &Value) -> Result<(), Status> {
         Ok(())
+    }
+
+    /// Watchers see that such an object is about to go before it is gone.
+    fn goes_in_steps(&self) -> bool {
+        false
     }
 
     /// Marks a kind's own fields when a deletion begins that cannot end at once.

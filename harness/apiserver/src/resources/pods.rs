@@ -213,6 +213,10 @@ impl Rules for Pods {
         Ok(())
     }
 
+    fn goes_in_steps(&self) -> bool {
+        true
+    }
+
     fn returns_deleted(&self) -> bool {
         true
     }

@@ -1,7 +1,7 @@
 //! An unmodified kubectl against this server: what it prints and how it exits, held to a session
 //! recorded with a kube-apiserver 1.36.3 and its controllers.
 //!
-//! `kubectl/session.txt` holds each command behind `$`, what it printed, and `=>` with its exit
+//! `kubectl/*/session.txt` holds each command behind `$`, what it printed, and `=>` with its exit
 //! code. kubectl is the one of the tool cache; without it the test is skipped and says so.
 
 use std::path::{Path, PathBuf};
@@ -68,9 +68,12 @@ fn blot(text: &str) -> String {
         (r"\d{4}-\d\d-\d\dT[0-9:]{8}Z", "TIME"),
         (r#"resourceVersion: "\d+""#, r#"resourceVersion: "RV""#),
         (r"Resource Version:\s+\d+", "Resource Version: RV"),
+        (r"[^ ]+/(LIVE|MERGED)-\d+", "TMP"),
+        (r"\d{4}-\d\d-\d\d [0-9:.]+ \+0000", "TIME"),
         (r"X509SHA256=[0-9a-f]+", "X509SHA256=H"),
         (r"eyJ[A-Za-z0-9_.-]+", "TOKEN"),
         (r"\b(\d+m)?\d+s\b", "AGE"),
+        (r"\n*=> ", "\n=> "),
         (r" +", " "),
         (r" \n", "\n"),
     ];
@@ -81,8 +84,19 @@ fn blot(text: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 async fn kubectl_sees_no_difference() {
+    replay("basics").await;
+}
+
+/// Explanations, formats, patches, nodes and pods, watches.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kubectl_sees_no_difference_on_a_tour() {
+    replay("tour").await;
+}
+
+/// Runs the commands of a session in its folder and compares.
+#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
+async fn replay(name: &str) {
     let Some(tools) = kubectl() else {
         eprintln!("skipped: no kubectl in the tool cache (`cargo xtask tools` builds it)");
         return;
@@ -90,7 +104,9 @@ async fn kubectl_sees_no_difference() {
     let lab = Lab::start();
     let home = tempfile::tempdir().unwrap();
     configure(&lab, home.path());
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/kubectl");
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/api/kubectl")
+        .join(name);
     let recorded = std::fs::read_to_string(here.join("session.txt")).unwrap();
     let path = std::env::var("PATH").unwrap_or_default();
     let mut session = String::new();

@@ -7,6 +7,7 @@ mod issuers;
 mod kubectl;
 mod lab;
 mod objects;
+mod owners;
 mod proxy;
 mod rights;
 mod tokens;

@@ -15,8 +15,9 @@ use secrecy::ExposeSecret;
 pub(super) const NAME: &str = "kube-controller-manager";
 
 /// The controllers that authentication and RBAC can tell from none.
-const CONTROLLERS: [&str; 4] = [
+const CONTROLLERS: [&str; 5] = [
     "clusterrole-aggregation-controller",
+    "garbage-collector-controller",
     "namespace-controller",
     "root-ca-certificate-publisher-controller",
     "serviceaccount-controller",
