@@ -13,6 +13,7 @@ use super::{
     request::{Call, NoClient, bad, refuse},
     server::{Server, same},
     sessions::Session,
+    unasked,
 };
 
 /// `/token`.
@@ -27,10 +28,8 @@ pub(super) fn serve(server: &Server, call: &Call) -> Response {
         "refresh_token" => refresh::serve,
         "urn:ietf:params:oauth:grant-type:device_code" => device::grant,
         "urn:ietf:params:oauth:grant-type:token-exchange" => exchange::serve,
-        "urn:openid:params:grant-type:ciba" | "urn:ietf:params:oauth:grant-type:uma-ticket" => {
-            let message = format!("{kind}: the embedded Keycloak does not have this grant yet");
-            return refuse(StatusCode::NOT_IMPLEMENTED, "server_error", &message);
-        }
+        "urn:openid:params:grant-type:ciba" => unasked::begun,
+        "urn:ietf:params:oauth:grant-type:uma-ticket" => unasked::permissions,
         _ => return bad("unsupported_grant_type", "Unsupported grant_type"),
     };
     let client = match call.client(server) {
@@ -94,7 +93,9 @@ fn is_unfinished(server: &Server, user: &User) -> bool {
     let incomplete = profile
         .iter()
         .any(|part| part.as_ref().is_none_or(|part| part.trim().is_empty()));
-    !user.required_actions.is_empty() || server.realm.verify_profile && incomplete
+    !user.required_actions.is_empty()
+        || server.realm.verify_profile && incomplete
+        || server.realm.verify_email && !user.email_verified
 }
 
 fn password(server: &Server, call: &Call, client: &Client) -> Response {

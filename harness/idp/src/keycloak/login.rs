@@ -59,6 +59,13 @@ pub(super) fn authenticate(server: &Server, call: &Call) -> Response {
         Err(answer) => return *answer,
     };
     let tab = tab.as_str();
+    if login.device.is_some()
+        && call.method == axum::http::Method::GET
+        && let Some(session) = session(server, call)
+    {
+        // Whoever is logged in is asked only whether the device may.
+        return device::ask(server, tab, &login, session);
+    }
     if call.query.text("session_code") != login.code || call.method != axum::http::Method::POST {
         // A page from before: the form as it is now.
         return pages::login(server, &login.action(server, tab), Said::Nothing);

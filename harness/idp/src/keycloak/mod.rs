@@ -2,6 +2,7 @@
 //!
 //! The reference is Keycloak itself; `tests/keycloak` holds what it answered.
 
+mod admin;
 mod authorize;
 mod claims;
 mod device;
@@ -21,6 +22,7 @@ mod request;
 mod routes;
 mod server;
 mod sessions;
+mod unasked;
 
 use std::{io, net::TcpListener, sync::Arc, time::Duration};
 

@@ -13,10 +13,11 @@ use axum::{
 use serde_json::json;
 
 use super::{
-    authorize, device, discovery, grants, inspect, login, logout,
+    admin, authorize, device, discovery, grants, inspect, login, logout,
     mappers::web_origins,
     request::{Call, refuse},
     server::Server,
+    unasked,
 };
 
 /// The longest form that is read.
@@ -41,6 +42,13 @@ async fn serve(State(server): State<Arc<Server>>, request: Request) -> Response 
 }
 
 fn route(server: &Server, call: &Call, path: &str) -> Response {
+    if let (Some(name), true) = (
+        path.strip_prefix("/admin/realms/"),
+        call.method == Method::GET,
+    ) && !name.contains('/')
+    {
+        return admin::realm(server, call, name);
+    }
     let rest = path
         .strip_prefix("/realms/")
         .map(|rest| rest.split_once('/').unwrap_or((rest, "")));
@@ -76,6 +84,7 @@ fn route(server: &Server, call: &Call, path: &str) -> Response {
         "device/status" if get => device::status(server, call),
         "login-actions/required-action" if get => device::question(server, call),
         "login-actions/consent" if post => device::consent(server, call),
+        "ext/ciba/auth" if post => unasked::begin(server, call),
         "logout" | "logout/logout-confirm" if get || post => logout::serve(server, call),
         ""
         | ".well-known/openid-configuration"
@@ -87,12 +96,13 @@ fn route(server: &Server, call: &Call, path: &str) -> Response {
         | "auth"
         | "auth/device"
         | "device"
+        | "ext/ciba/auth"
         | "logout" => (
             StatusCode::METHOD_NOT_ALLOWED,
             axum::Json(json!({"error": "HTTP 405 Method Not Allowed"})),
         )
             .into_response(),
-        "ext/ciba/auth" | "ext/par/request" | "login-status-iframe.html" => {
+        "ext/par/request" | "login-status-iframe.html" => {
             let message = format!("{path}: the embedded Keycloak does not have this endpoint yet");
             refuse(StatusCode::NOT_IMPLEMENTED, "server_error", &message)
         }

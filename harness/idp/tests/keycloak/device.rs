@@ -7,6 +7,7 @@ use crate::bench::{Bench, LAB, conversation};
 
 conversation!(devices, real_devices, LAB, devices_and_users);
 conversation!(careful_devices, real_careful_devices, LAB, careful);
+conversation!(several_devices, real_several_devices, LAB, of_one_session);
 conversation!(proven_devices, real_proven_devices, LAB, proven);
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -142,4 +143,37 @@ async fn prove(bench: &mut Bench, title: &str, proof: &[(&str, &str)]) {
     let mut form = vec![("grant_type", GRANT), CAREFUL[0], ("device_code", code)];
     form.extend(proof);
     bench.post(title, "token", &form).await;
+}
+
+/// Who is logged in already is not asked for a password again, and may say no.
+async fn of_one_session(bench: &mut Bench) {
+    let cli = [("client_id", "cli"), ("scope", "openid")];
+    for (login, answer) in [(true, "accept"), (false, "accept"), (false, "cancel")] {
+        let device = bench.post("device", "auth/device", &cli).await;
+        let (action, code) = if login {
+            until_consent(bench, &device, true).await
+        } else {
+            until_asked_again(bench, &device).await
+        };
+        let form = [("code", code.as_str()), (answer, "Yes")];
+        let request = bench.client.post(action).form(&form);
+        let (location, _) = bench.send(answer, request).await;
+        bench
+            .send("is told", bench.client.get(location.unwrap()))
+            .await;
+        poll(bench, "and the device", &device).await;
+    }
+}
+
+async fn until_asked_again(bench: &mut Bench, device: &Value) -> (String, String) {
+    let start = device["verification_uri_complete"].as_str().unwrap();
+    let mut location = Some(start.to_owned());
+    let mut page = String::new();
+    while let Some(next) = location {
+        let request = bench.client.get(next);
+        (location, page) = bench.send("user goes on", request).await;
+    }
+    let root = bench.issuer.split("/realms/").next().unwrap().to_owned();
+    let action = format!("{root}{}", attribute(&page, "form", "action"));
+    (action, attribute(&page, "input[name=code]", "value"))
 }

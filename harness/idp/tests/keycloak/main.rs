@@ -13,5 +13,6 @@ mod device;
 mod exchange;
 mod fixture;
 mod realms;
+mod rest;
 mod tokens;
 mod transcript;

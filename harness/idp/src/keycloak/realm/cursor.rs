@@ -69,6 +69,12 @@ impl<'n> Object<'n> {
         self.get(name).is_some()
     }
 
+    /// What to tell of a field that has no effect here; nothing where it is as good as absent.
+    pub(super) fn unused(&self, name: &str, told: &str) -> Option<String> {
+        let used = self.get(name).is_none_or(is_empty);
+        (!used).then(|| format!("{}: {told}", self.at(name)))
+    }
+
     fn wrong<T>(&self, name: &str, wanted: &'static str, node: &Node) -> Result<T> {
         Err(RealmError::wrong(self.at(name), wanted, node.span))
     }

@@ -29,12 +29,16 @@ pub(super) struct Realm {
     pub login_with_email: bool,
     /// Whether users without an e-mail address and a name have to give them first.
     pub verify_profile: bool,
+    /// Whether users whose address is not verified have to verify it first.
+    pub verify_email: bool,
     pub clients: BTreeMap<String, Client>,
     pub users: Vec<User>,
     pub groups: Vec<Group>,
     /// Composite roles and what is in them; other roles are in nothing.
     pub roles: BTreeMap<Role, BTreeSet<Role>>,
     pub scopes: BTreeMap<String, Scope>,
+    /// Clients of other protocols, by name.
+    pub others: BTreeSet<String>,
     pub warnings: Vec<String>,
 }
 

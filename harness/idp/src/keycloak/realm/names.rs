@@ -45,10 +45,9 @@ pub(super) const REALM: Class = Class {
         requiredActions browserFlow registrationFlow directGrantFlow resetCredentialsFlow clientAuthenticationFlow \
         dockerAuthenticationFlow firstBrokerLoginFlow attributes keycloakVersion userManagedAccessAllowed \
         organizationsEnabled verifiableCredentialsEnabled adminPermissionsEnabled social \
-        updateProfileOnInitialSocialLogin socialProviders",
-    lacking: "notBefore verifyEmail defaultRoles defaultGroups adminPermissionsClient federatedUsers \
-        userFederationProviders userFederationMappers identityProviders identityProviderMappers protocolMappers \
-        organizations applicationScopeMappings applications oauthClients clientTemplates",
+        updateProfileOnInitialSocialLogin socialProviders verifyEmail identityProviders identityProviderMappers",
+    lacking: "notBefore defaultRoles defaultGroups adminPermissionsClient federatedUsers \
+        userFederationProviders userFederationMappers protocolMappers organizations applicationScopeMappings applications oauthClients clientTemplates",
 };
 
 pub(super) const CLIENT: Class = Class {
@@ -57,8 +56,9 @@ pub(super) const CLIENT: Class = Class {
         alwaysDisplayInConsole clientAuthenticatorType secret registrationAccessToken redirectUris webOrigins bearerOnly \
         standardFlowEnabled implicitFlowEnabled directAccessGrantsEnabled serviceAccountsEnabled publicClient \
         frontchannelLogout protocol attributes fullScopeAllowed nodeReRegistrationTimeout registeredNodes \
-        protocolMappers defaultClientScopes optionalClientScopes access origin",
-    lacking: "notBefore consentRequired authorizationServicesEnabled authorizationSettings directGrantsOnly \
+        protocolMappers defaultClientScopes optionalClientScopes access origin authorizationServicesEnabled \
+        authorizationSettings",
+    lacking: "notBefore consentRequired directGrantsOnly \
         authenticationFlowBindingOverrides clientTemplate useTemplateConfig useTemplateScope useTemplateMappers \
         defaultRoles",
 };
@@ -67,8 +67,8 @@ pub(super) const USER: Class = Class {
     name: "UserRepresentation",
     fields: "id username firstName lastName email emailVerified attributes userProfileMetadata enabled self origin \
         createdTimestamp totp serviceAccountClientId credentials disableableCredentialTypes requiredActions realmRoles \
-        clientRoles clientConsents groups access",
-    lacking: "federationLink federatedIdentities notBefore applicationRoles socialLinks",
+        clientRoles clientConsents groups access federationLink federatedIdentities",
+    lacking: "notBefore applicationRoles socialLinks",
 };
 
 pub(super) const GROUP: Class = Class {
@@ -103,8 +103,8 @@ pub(super) const MAPPER: Class = Class {
 
 pub(super) const CREDENTIAL: Class = Class {
     name: "CredentialRepresentation",
-    fields: "id type userLabel createdDate priority value temporary federationLink device",
-    lacking: "secretData credentialData hashedSaltedValue salt hashIterations counter algorithm digits period config",
+    fields: "id type userLabel createdDate priority value temporary federationLink device secretData credentialData",
+    lacking: "hashedSaltedValue salt hashIterations counter algorithm digits period config",
 };
 
 pub(super) const SCOPE_MAPPING: Class = Class {

@@ -97,6 +97,11 @@ fn user(entry: &Object, realm: &mut Realm) -> Result<User> {
             format!("Unable to find client specified for service account link. Client: {client}");
         return entry.refuse("serviceAccountClientId", message);
     }
+    let elsewhere =
+        "the password is there, so nobody logs in here without a `value` among `credentials`";
+    realm
+        .warnings
+        .extend(entry.unused("federationLink", elsewhere));
     let enabled = entry.flag("enabled")?.unwrap_or(false);
     if !enabled && !entry.has("enabled") {
         let told = "not said, so the user is disabled";
@@ -124,15 +129,17 @@ fn user(entry: &Object, realm: &mut Realm) -> Result<User> {
 fn password(entry: &Object, realm: &mut Realm) -> Result<Option<secrecy::SecretString>> {
     let mut password = None;
     for credential in entry.objects("credentials", names::CREDENTIAL)? {
-        match credential.text("type")?.as_deref() {
-            Some("password") => {}
-            other => {
-                let message = format!(
-                    "the embedded Keycloak knows passwords only, not {:?}",
-                    other.unwrap_or_default()
-                );
-                return credential.refuse("type", message);
-            }
+        let kind = credential.text("type")?.unwrap_or_default();
+        if kind != "password" {
+            let told = "the embedded Keycloak asks for passwords only";
+            realm
+                .warnings
+                .push(format!("{}: {told}", credential.at("type")));
+            continue;
+        }
+        if !credential.has("value") {
+            let told = "a hash, which the embedded Keycloak cannot compare: give the user a `value` to log in with";
+            realm.warnings.extend(credential.unused("secretData", told));
         }
         if credential.flag("temporary")?.unwrap_or(false) {
             let told = "an import takes no notice of it, the password is good for logins";

@@ -56,12 +56,14 @@ pub(in crate::keycloak) fn read(text: &str) -> Result<Realm> {
         },
         login_with_email: file.flag("loginWithEmailAllowed")?.unwrap_or(true),
         verify_profile: verify_profile(&file)?,
+        verify_email: file.flag("verifyEmail")?.unwrap_or(false),
         scopes: scopes(&file)?,
         name,
         clients: BTreeMap::new(),
         users: Vec::new(),
         groups: Vec::new(),
         roles: BTreeMap::new(),
+        others: BTreeSet::new(),
         warnings: Vec::new(),
     };
     flows(&file, &mut realm)?;
@@ -132,6 +134,10 @@ fn flows(file: &Object, realm: &mut Realm) -> Result<()> {
             );
         }
     }
+    let brokers = "the embedded Keycloak sends nobody to other providers to log in";
+    realm
+        .warnings
+        .extend(file.unused("identityProviders", brokers));
     if file.has("passwordPolicy") {
         realm
             .warnings
@@ -224,8 +230,12 @@ fn clients(file: &Object, realm: &mut Realm) -> Result<()> {
                 "{}: client {id:?} is not for OpenID Connect, left out",
                 entry.path
             ));
+            realm.others.insert(id);
             continue;
         }
+        let permissions = "the embedded Keycloak gives no permissions (UMA)";
+        let unused = entry.unused("authorizationServicesEnabled", permissions);
+        realm.warnings.extend(unused);
         let mut client = client(&entry, id)?;
         let listed = |name: &str, usual: &[String]| -> Result<Vec<String>> {
             let names = if entry.has(name) {
@@ -332,7 +342,7 @@ fn roles(file: &Object, realm: &mut Realm) -> Result<()> {
         add_role(&role, None, realm)?;
     }
     for (client, map) in roles.map("client")? {
-        if !realm.clients.contains_key(&client) {
+        if !realm.clients.contains_key(&client) && !realm.others.contains(&client) {
             return map.refuse(
                 &client,
                 format!("App doesn't exist in role definitions: {client}"),
@@ -382,6 +392,7 @@ fn scope_mappings(file: &Object, realm: &mut Realm) -> Result<()> {
             name,
         });
         let target = match (entry.text("client")?, entry.text("clientScope")?) {
+            (Some(client), _) if realm.others.contains(&client) => continue,
             (Some(client), _) => realm.clients.get_mut(&client).map(|client| &mut client.own),
             (None, Some(scope)) => realm.scopes.get_mut(&scope),
             (None, None) => None,
