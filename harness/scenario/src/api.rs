@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use authlab_lab::state::{ApiServer, State};
+use authlab_lab::wait::{Look, until};
 use authlab_pki::http;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,6 +18,9 @@ use crate::format::Impersonate;
 
 /// How long one request may take, in seconds.
 pub(crate) const DEADLINE: u64 = 10;
+
+/// How long it may take to find an issuer of distributed claims: it is looked for every 10 seconds.
+const FOUND: Duration = Duration::from_secs(25);
 
 /// The API server of the lab.
 #[derive(Debug)]
@@ -239,7 +243,8 @@ impl Api {
     }
 
     /// What the API server thinks of a token: TokenReview's `status`, asked by the administrator,
-    /// because a 401 itself says only `Unauthorized`.
+    /// because a 401 itself says only `Unauthorized`. Waits for an issuer of distributed claims, which is looked for
+    /// from its first token on.
     ///
     /// # Errors
     /// When the review cannot be had.
@@ -254,8 +259,22 @@ impl Api {
             "spec": spec,
         });
         let path = "/apis/authentication.k8s.io/v1/tokenreviews";
-        let mut review = self.admin_does(Call::post(path, &body)).await?;
-        Ok(review["status"].take())
+        let what = "the API server finds the issuer of distributed claims";
+        let reviewed = until(what, FOUND, || async {
+            let review = match self.admin_does(Call::post(path, &body)).await {
+                Ok(mut review) => review["status"].take(),
+                Err(fault) => return Look::Ready(Err(fault)),
+            };
+            let words = review["error"].as_str().unwrap_or_default();
+            if words.contains("verifier not initialized for issuer") {
+                return Look::NotYet(words.to_owned());
+            }
+            Look::Ready(Ok(review))
+        });
+        match reviewed.await {
+            Ok(reviewed) => reviewed,
+            Err(late) => Err(Fault::other(late.to_string())),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn parse(text: &str) -> Reason {
 
 /// How the errors of one authenticator begin; an aggregate is split where one of these follows a
 /// comma, because the errors themselves hold commas and brackets.
-const BEGINNINGS: [&str; 8] = [
+const BEGINNINGS: [&str; 12] = [
     "oidc: ",
     "invalid bearer token",
     "service account ",
@@ -31,7 +31,14 @@ const BEGINNINGS: [&str; 8] = [
     "token issuer ",
     "x509: ",
     "verifying certificate ",
+    BOUND[0],
+    BOUND[1],
+    BOUND[2],
+    BOUND[3],
 ];
+
+/// How a token is told to be bound to something that is gone.
+const BOUND: [&str; 4] = ["serviceaccounts \"", "pods \"", "secrets \"", "nodes \""];
 
 /// `[a, b]`, as `k8s.io/apimachinery/pkg/util/errors` prints more than one error.
 fn aggregate(text: &str) -> Vec<&str> {
@@ -60,7 +67,9 @@ fn aggregate(text: &str) -> Vec<&str> {
 /// One form of text.
 type Form = fn(&str) -> Option<Reason>;
 
-const FORMS: [Form; 14] = [
+const FORMS: [Form; 15] = [
+    // First: what is wrong with the fetched token is said in words that others have, too.
+    elsewhere,
     plain,
     audience,
     time,
@@ -249,13 +258,14 @@ fn claim(text: &str) -> Option<Reason> {
     })
 }
 
+fn elsewhere(text: &str) -> Option<Reason> {
+    let message = text.strip_prefix("oidc: could not expand distributed claims: ")?;
+    Some(Reason::DistributedClaims {
+        message: some(message),
+    })
+}
+
 fn other_token(text: &str) -> Option<Reason> {
-    let words = "oidc: could not expand distributed claims: ";
-    if let Some(message) = text.strip_prefix(words) {
-        return Some(Reason::DistributedClaims {
-            message: some(message),
-        });
-    }
     if let Some(message) = text.strip_prefix("oidc: verify token: ") {
         let malformed = ["oidc: malformed jwt", "oidc: failed to unmarshal claims"]
             .iter()
@@ -272,7 +282,9 @@ fn other_token(text: &str) -> Option<Reason> {
         "node UID ",
     ];
     let account = words.iter().any(|words| text.starts_with(words));
-    account.then(|| Reason::ServiceAccount {
+    // What a token is bound to, and is no more.
+    let gone = text.ends_with("\" not found") && BOUND.iter().any(|kind| text.starts_with(kind));
+    (account || gone).then(|| Reason::ServiceAccount {
         message: some(text),
     })
 }

@@ -51,7 +51,9 @@ fn refused_claims() {
         "oidc: error evaluating group claim expression: expression must return a string or a list of strings",
         "oidc: empty username via CEL expression is not allowed",
         "oidc: could not expand distributed claims: oidc: no claim sources",
+        r#"oidc: could not expand distributed claims: verify distributed claim token: oidc: expected audience "kube" got ["x"]"#,
         "[invalid bearer token, service account dev/robot has been deleted]",
+        r#"[invalid bearer token, serviceaccounts "robot" not found]"#,
     ]));
 }
 

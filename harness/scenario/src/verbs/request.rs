@@ -1,6 +1,7 @@
 //! `request`: one HTTP request to the API server, as it is.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use authlab_lab::source::SourceError;
 use reqwest::Method;
@@ -22,6 +23,7 @@ use crate::seen::Seen;
 ///
 /// ```yaml
 /// - request: { path: /livez, expect: { status: 200, body: { is: ok } } }
+/// - request: { as: ada, path: /api, expect: { unanswered: 1 } }
 /// - request: { as: jane, path: /api/v1/nodes, expect: { status: 403, message: { contains: cannot list } } }
 /// ```
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -52,7 +54,8 @@ pub(crate) struct Request {
     #[schemars(with = "Option<String>")]
     cluster: Option<Spanned<String>>,
     /// What must come back.
-    expect: Expect,
+    #[schemars(with = "Expect")]
+    expect: Spanned<Expect>,
     /// CEL booleans over `seen`: `status` (number), `body` (data, or a text).
     #[serde(default)]
     #[schemars(with = "Option<OneOrMany<String>>")]
@@ -64,7 +67,11 @@ pub(crate) struct Request {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Expect {
     /// The HTTP status. An unexpected 5xx or 429 is the lab's fault, not an answer.
-    status: u16,
+    #[serde(default)]
+    status: Option<u16>,
+    /// Instead of a status: no answer comes within this many seconds, 5 at most. Then the asker goes away.
+    #[serde(default)]
+    unanswered: Option<u64>,
     /// The body as a text.
     #[serde(default)]
     body: Option<TextMatch>,
@@ -100,9 +107,9 @@ impl Verb for Request {
     }
 
     fn stance(&self) -> Stance {
-        match self.expect.status {
-            401 | 403 => Stance::Denial,
-            ..=399 => Stance::Success,
+        match self.expect.value.status {
+            Some(401 | 403) => Stance::Denial,
+            Some(..=399) => Stance::Success,
             _ => Stance::Neutral,
         }
     }
@@ -122,6 +129,17 @@ impl Verb for Request {
                 .source
                 .error(self.path.referenced, "a path begins with `/`", "this path")
                 .or_help("the API server's own address is put before it"));
+        }
+        let expect = &self.expect.value;
+        if !matches!(
+            (expect.status, expect.unanswered),
+            (Some(_), None) | (None, Some(1..=5))
+        ) {
+            let at = self.expect.referenced;
+            return Err(loading
+                .source
+                .error(at, "this names no answer, or two", "expected here")
+                .or_help("expect a `status`, or `unanswered` with 1 to 5 seconds"));
         }
         Ok(())
     }
@@ -164,15 +182,26 @@ impl Verb for Request {
             let given = self.headers.iter();
             call.headers
                 .extend(given.map(|(name, value)| (name.clone(), value.clone())));
-            let answer = context.api.send(credential, call).await?;
-            let expect = &self.expect;
-            let answer = if answer.status == expect.status {
-                answer
-            } else {
-                answer.decided()?
+            let expect = &self.expect.value;
+            let asked = context.api.send(credential, call);
+            let answer = match expect.unanswered.map(Duration::from_secs) {
+                None => asked.await?,
+                Some(patience) => match tokio::time::timeout(patience, asked).await {
+                    Ok(answer) => answer?,
+                    Err(_) => {
+                        let mut seen = Seen::new(json!({ "status": Value::Null }));
+                        seen.row("status", "unanswered", "unanswered", true);
+                        return Ok(seen);
+                    }
+                },
+            };
+            let answer = match expect.status {
+                Some(status) if status == answer.status => answer,
+                _ => answer.decided()?,
             };
             let mut seen = Seen::new(json!({ "status": answer.status, "body": answer.body }));
-            seen.equal("status", &json!(expect.status), &json!(answer.status));
+            let wanted = expect.status.map_or(json!("unanswered"), Value::from);
+            seen.equal("status", &wanted, &json!(answer.status));
             if let Some(body) = &expect.body {
                 let text = match &answer.body {
                     Value::String(text) => text.clone(),

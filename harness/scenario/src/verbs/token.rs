@@ -24,6 +24,7 @@ use crate::seen::Seen;
 /// - token: { issuer: forge, claims: { sub: ada, aud: [kube] }, as: ada }
 /// - token: { issuer: forge, claims: { sub: ada, aud: [kube] }, expires: -5, as: expired }
 /// - token: { issuer: forge, claims: { sub: ada }, key: unpublished, as: forged }
+/// - token: { issuer: forge, claims: { sub: ada, aud: kube }, elsewhere: { groups: [dev] }, as: far }
 /// ```
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -34,6 +35,11 @@ pub(crate) struct Token {
     /// The claims, as they are.
     #[serde(default)]
     claims: BTreeMap<String, Value>,
+    /// Claims that are not in the token but in another one of the same forge, which the API server has to fetch
+    /// (`_claim_names` and `_claim_sources`, OpenID Connect Core 1.0 section 5.6.2). That one gets `iss`, `aud`,
+    /// `iat` and `exp` from this one, where they are absent here.
+    #[serde(default)]
+    elsewhere: BTreeMap<String, Value>,
     /// Changes to the header: each replaces or adds a member, `null` removes one.
     #[serde(default)]
     header: BTreeMap<String, Value>,
@@ -113,6 +119,7 @@ impl Verb for Token {
                 provider: self.issuer.value.clone(),
                 token: TokenRequest {
                     claims: map(&self.claims),
+                    elsewhere: map(&self.elsewhere),
                     header: map(&self.header),
                     algorithm: self.algorithm,
                     key: self.key,
