@@ -10,6 +10,11 @@ use thiserror::Error;
 
 use crate::wording::{self, Words};
 
+/// The longest line that errors show whole, in bytes.
+const LONG_LINE: usize = 400;
+/// How much they show of a longer one, before and after the place.
+const AROUND: usize = 60;
+
 /// The text of one file and the name under which errors show it.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -139,11 +144,12 @@ impl Source {
         label: impl Into<String>,
     ) -> SourceError {
         let known = location.line() > 0;
+        let (code, span) = self.shown(known.then(|| self.span(location)));
         SourceError(Box::new(Detail {
             message: message.into(),
             label: label.into(),
-            code: Some(NamedSource::new(&self.name, Arc::clone(&self.text)).with_language("yaml")),
-            span: known.then(|| self.span(location)),
+            code: Some(code),
+            span,
             help: None,
             location: known.then(|| (location.line(), location.column())),
             file: self.name.clone(),
@@ -162,11 +168,12 @@ impl Source {
         let before = &self.text[..offset.min(self.text.len())];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        let (code, span) = self.shown(Some((offset, len).into()));
         SourceError(Box::new(Detail {
             message: message.into(),
             label: label.into(),
-            code: Some(NamedSource::new(&self.name, Arc::clone(&self.text)).with_language("yaml")),
-            span: Some((offset, len).into()),
+            code: Some(code),
+            span,
             help: None,
             location: Some((line as u64, column as u64)),
             file: self.name.clone(),
@@ -204,6 +211,32 @@ impl Source {
     pub(crate) fn filled_before(&self, offset: usize) -> bool {
         let before = self.text.get(..offset).unwrap_or(&self.text);
         before.rsplit('\n').next().unwrap_or("").contains("${lab.")
+    }
+
+    /// What is shown of the text around a span: all, or of a line that nobody wants to see whole (a file may be a single
+    /// one) the part around it.
+    fn shown(&self, span: Option<SourceSpan>) -> (NamedSource<Arc<String>>, Option<SourceSpan>) {
+        let named = |name: &str, text| NamedSource::new(name, text).with_language("yaml");
+        let whole = || named(&self.name, Arc::clone(&self.text));
+        let Some(at) = span.filter(|span| span.offset() <= self.text.len()) else {
+            return (whole(), span);
+        };
+        let start = self.text[..at.offset()].rfind('\n').map_or(0, |at| at + 1);
+        let end = self.text[at.offset()..].find('\n');
+        let end = end.map_or(self.text.len(), |length| at.offset() + length);
+        if end - start <= LONG_LINE {
+            return (whole(), span);
+        }
+        let boundary = |at: usize| (0..=at).rev().find(|at| self.text.is_char_boundary(*at));
+        let from = boundary(at.offset().saturating_sub(AROUND).max(start)).unwrap_or(start);
+        let to = boundary((at.offset() + at.len() + AROUND).min(end)).unwrap_or(end);
+        let column = self.text[start..from].chars().count() + 1;
+        let before = "\n".repeat(self.text[..start].matches('\n').count());
+        let name = format!("{}, from column {column}", self.name);
+        let length = at.len().min(to - at.offset());
+        let at = (before.len() + at.offset() - from, length);
+        let text = before + &self.text[from..to];
+        (named(&name, Arc::new(text)), Some(at.into()))
     }
 
     fn span(&self, location: Location) -> SourceSpan {

@@ -13,11 +13,11 @@ use crate::state::DEFAULT_CLUSTER;
 use crate::wait::{Look, until};
 
 /// How long an issuer may take to answer, or to fail, for the first time.
-const FIRST_ATTEMPT: Duration = Duration::from_secs(5);
+const FIRST_ATTEMPT: Duration = Duration::from_secs(2);
 
 /// How long the issuers of a changed file may take to answer. The real server gives them a minute,
 /// in which it looks again and again; here nothing changes for as long as this request lasts.
-const RELOAD: Duration = Duration::from_secs(3);
+const RELOAD: Duration = Duration::from_secs(1);
 
 /// How long it may take to find an issuer that is back.
 const FOUND: Duration = Duration::from_secs(15);
