@@ -62,6 +62,13 @@ pub enum Command {
         after_help = "Examples:\n  cargo xtask render dex\n  cargo xtask render dex --only dex/config.yaml"
     )]
     Render(RenderArgs),
+    /// Put everything that tells what happened into one archive without secrets: logs, configurations, results.
+    #[command(
+        after_help = "Examples:\n  cargo xtask report\n  cargo xtask report dex-process --output dex.tar.gz\n  \
+                            cargo xtask report dex-kind --kind-export\n\n\
+                            Labs that have died can be told of until the next `up` or `down`."
+    )]
+    Report(ReportArgs),
     /// Say step by step what an authentication configuration makes of a token, and how to mend a refusal.
     #[command(
         after_help = "Examples:\n  cargo xtask explain --token token.jwt --config authentication.yaml\n  \
@@ -220,6 +227,22 @@ pub struct RenderArgs {
     /// Only this file, by its path below `fixtures/`; any fixture may be named.
     #[arg(long, value_name = "PATH")]
     pub only: Option<PathBuf>,
+}
+
+/// Flags of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The lab by name or id, dead or alive [default: all].
+    pub lab: Option<String>,
+    /// Write the archive to this file [default: target/authlab/report.tar.gz].
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Add kind's own export of its nodes' logs: takes some seconds.
+    #[arg(long)]
+    pub kind_export: bool,
+    /// What was written, as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `explain`.

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod images;
 pub mod labs;
 pub mod lint;
+pub mod report;
 pub mod schema;
 pub mod test;
 pub mod tidy;

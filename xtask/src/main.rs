@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::Status(args) => commands::labs::status(&args),
         Command::Env(args) => commands::labs::env(&args),
         Command::Render(args) => commands::labs::render(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Lint(args) => commands::lint::run(&args),
         Command::Convert(args) => commands::convert::run(&args),

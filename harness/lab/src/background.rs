@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -14,9 +15,10 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::backend::LabError;
+use crate::bundle::{self, Bundle, Subject};
 use crate::checkout::Checkout;
 use crate::folder::{Folder, LABEL};
-use crate::host::{Host, system};
+use crate::host::{Host, Unstarted, system};
 use crate::interrupt::Signals;
 use crate::obituary;
 use crate::plan::Plan;
@@ -150,8 +152,13 @@ pub async fn host_main(checkout: &Checkout, kind: BackendKind, id: &str) -> Resu
     };
     let host = match started {
         Ok(host) => host,
-        Err(error) => {
-            tell(&Outcome::Failed(Told::of(&error)));
+        Err(Unstarted { why, folder }) => {
+            if let (Some(folder), true) = (&folder, why.is_of_the_machine()) {
+                let bundle = evidence(folder.path(), &why).await;
+                keep(checkout, id, bundle);
+            }
+            drop(folder);
+            tell(&Outcome::Failed(Told::of(&why)));
             return Ok(());
         }
     };
@@ -160,11 +167,31 @@ pub async fn host_main(checkout: &Checkout, kind: BackendKind, id: &str) -> Resu
         over = host.over() => over,
         () = signals.next() => None,
     };
+    let Some(error) = over else {
+        host.stop().await;
+        return Ok(());
+    };
+    // First, and while there is something to be seen.
+    let written = obituary::write(checkout, id, &Told::of(&error));
+    let bundle = evidence(host.folder(), &error).await;
     host.stop().await;
-    match over {
-        None => Ok(()),
-        Some(error) => obituary::write(checkout, id, &Told::of(&error))
-            .map_err(system("cannot write why the lab ended")),
+    keep(checkout, id, bundle);
+    written.map_err(system("cannot write why the lab ended"))
+}
+
+async fn evidence(folder: &Path, why: &LabError) -> Bundle {
+    bundle::lab(Subject {
+        folder: folder.to_owned(),
+        plan: None,
+        why: why.to_string(),
+    })
+    .await
+}
+
+/// Keeps what was to be seen of a lab that is gone. It is told of all the same when that fails.
+fn keep(checkout: &Checkout, id: &str, bundle: Bundle) {
+    if let Err(error) = obituary::keep(checkout, id, bundle) {
+        tracing::warn!(%id, %error, "what the lab has left cannot be kept");
     }
 }
 

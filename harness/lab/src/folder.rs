@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::backend::kind;
+use crate::plan::Plan;
 use crate::process;
 use crate::state::{STATE_FILE, State, lock_file};
 use crate::wait::{Look, WaitError, until};
@@ -131,6 +132,12 @@ pub fn owned(path: &Path) -> bool {
 #[must_use]
 pub fn in_background(path: &Path) -> bool {
     std::fs::metadata(path.join(HOST_LOCK)).is_ok_and(|lock| lock.len() > 0)
+}
+
+/// What the lab was started from, where it has, or had, a host of its own.
+pub(crate) fn plan(path: &Path) -> Option<Plan> {
+    let text = std::fs::read(path.join(HOST_LOCK)).ok()?;
+    serde_json::from_slice(&text).ok()
 }
 
 /// Waits until nobody owns the folder.

@@ -53,44 +53,83 @@ struct Shared {
     over: CancellationToken,
 }
 
+/// A lab that did not come to run.
+#[derive(Debug)]
+pub struct Unstarted {
+    /// Why.
+    pub why: LabError,
+    /// What it has left to be looked at: goes with the value.
+    pub folder: Option<Folder>,
+}
+
 impl Host {
     /// Starts a lab in a new folder `.authlab/labs/<id>`, for this process to use and to end.
     ///
     /// # Errors
-    /// When something cannot be started: then nothing of it is left, the folder's logs included in
-    /// the error.
+    /// When something cannot be started: then nothing of it is left.
     pub async fn start(
         checkout: &Checkout,
         kind: BackendKind,
         plan: Plan,
         id: &str,
     ) -> Result<Self, LabError> {
+        let started = Self::attempt(checkout, kind, plan, id).await;
+        started.map_err(|unstarted| unstarted.why)
+    }
+
+    /// The same; a failure leaves the folder to be looked at.
+    ///
+    /// # Errors
+    /// As [`Host::start`]: nothing runs then.
+    pub async fn attempt(
+        checkout: &Checkout,
+        kind: BackendKind,
+        plan: Plan,
+        id: &str,
+    ) -> Result<Self, Unstarted> {
         let path = checkout.labs().join(id);
+        let nowhere = |why| Unstarted { why, folder: None };
         let folder = Folder::occupy(&path)
             .await
-            .map_err(system(&format!("cannot use {}", path.display())))?;
-        let taken = || LabError::Taken { id: id.to_owned() };
+            .map_err(system(&format!("cannot use {}", path.display())))
+            .map_err(nowhere)?;
+        let taken = || nowhere(LabError::Taken { id: id.to_owned() });
         Self::start_in(folder.ok_or_else(taken)?, checkout, kind, plan).await
     }
 
     /// The same in a folder that is already owned and whose name is the lab's id.
     ///
     /// # Errors
-    /// As [`Host::start`].
+    /// As [`Host::attempt`].
     pub async fn start_in(
         folder: Folder,
         checkout: &Checkout,
         kind: BackendKind,
         plan: Plan,
-    ) -> Result<Self, LabError> {
-        let path = folder.path().to_owned();
+    ) -> Result<Self, Unstarted> {
+        match Self::build(folder.path(), checkout, kind, plan).await {
+            Ok(begun) => Ok(begun(folder)),
+            Err(why) => Err(Unstarted {
+                why,
+                folder: Some(folder),
+            }),
+        }
+    }
+
+    /// Everything but the owning of the folder.
+    async fn build(
+        path: &Path,
+        checkout: &Checkout,
+        kind: BackendKind,
+        plan: Plan,
+    ) -> Result<impl FnOnce(Folder) -> Self + use<>, LabError> {
         let id = path.file_name().unwrap_or_default().to_string_lossy();
         let authority = checkout.authority()?;
         let authorities = (authority.clone(), checkout.other_authority()?);
         let mut round = 1;
         let (forges, running) = loop {
-            let address = backend::address(kind, &path).await?;
-            let (site, forges) = prepare::site(checkout, &plan, &id, &path, address).await?;
+            let address = backend::address(kind, path).await?;
+            let (site, forges) = prepare::site(checkout, &plan, &id, path, address).await?;
             match backend::start(kind, site).await {
                 Err(LabError::AddressInUse { .. }) if round < ROUNDS => round += 1,
                 other => {
@@ -101,7 +140,7 @@ impl Host {
                 }
             }
         };
-        let (state, listener) = match publish(kind, &plan, &id, &path, &*running) {
+        let (state, listener) = match publish(kind, &plan, &id, path, &*running) {
             Ok(published) => published,
             Err(error) => {
                 running.stop().await;
@@ -122,11 +161,13 @@ impl Host {
         });
         let closing = CancellationToken::new();
         let closed = closing.clone();
-        Ok(Self {
+        let serving = tokio::spawn(serve(listener, Arc::clone(&shared), closed));
+        let closing = closing.drop_guard();
+        Ok(move |folder| Self {
             state,
-            serving: tokio::spawn(serve(listener, Arc::clone(&shared), closed)),
             shared,
-            closing: closing.drop_guard(),
+            serving,
+            closing,
             folder,
         })
     }

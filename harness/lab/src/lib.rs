@@ -5,6 +5,7 @@
 
 pub mod backend;
 pub mod background;
+pub mod bundle;
 pub mod checkout;
 pub mod control;
 mod docker;

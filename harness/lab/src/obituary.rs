@@ -3,9 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::bundle::Bundle;
 use crate::checkout::Checkout;
 use crate::state::write_private;
 use crate::told::Told;
+
+/// What the folder of a lab's files ends with, beside its obituary.
+const EVIDENCE: &str = ".files";
 
 /// A lab that ended because a component of it died.
 #[derive(Debug)]
@@ -28,6 +32,28 @@ pub(crate) fn write(checkout: &Checkout, id: &str, told: &Told) -> io::Result<()
     let folder = folder(checkout);
     std::fs::create_dir_all(&folder)?;
     write_private(&folder.join(id), &serde_json::to_vec(told)?)
+}
+
+/// Keeps what was to be seen of a lab.
+pub(crate) fn keep(checkout: &Checkout, id: &str, bundle: Bundle) -> io::Result<()> {
+    bundle.write_to(&evidence(checkout, id))
+}
+
+/// The folder with what was to be seen of a lab that is gone, if it is there.
+#[must_use]
+pub fn evidence(checkout: &Checkout, id: &str) -> PathBuf {
+    folder(checkout).join(format!("{id}{EVIDENCE}"))
+}
+
+/// The ids of labs that are gone and have left something to be seen.
+#[must_use]
+pub fn with_evidence(checkout: &Checkout) -> Vec<String> {
+    let entries = std::fs::read_dir(folder(checkout)).into_iter().flatten();
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let ids = names.filter_map(|name| Some(name.to_str()?.strip_suffix(EVIDENCE)?.to_owned()));
+    let mut ids: Vec<String> = ids.collect();
+    ids.sort();
+    ids
 }
 
 /// What is kept, sorted by id. What cannot be read is left out.
@@ -54,7 +80,10 @@ pub fn forget(checkout: &Checkout, id: Option<&str>) {
     let folder = folder(checkout);
     // There may be nothing to forget.
     let _ = match id {
-        Some(id) => std::fs::remove_file(folder.join(id)),
+        Some(id) => {
+            let _ = std::fs::remove_dir_all(evidence(checkout, id));
+            std::fs::remove_file(folder.join(id))
+        }
         None => std::fs::remove_dir_all(folder),
     };
 }

@@ -1,11 +1,15 @@
 //! A run of many scenarios: labs are started for them, shared where starting is slow, and ended.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use authlab_lab::bundle::{self, Bundle, Subject};
 use authlab_lab::checkout::Checkout;
-use authlab_lab::host::Host;
+use authlab_lab::folder::Folder;
+use authlab_lab::host::{Host, Unstarted};
 use authlab_lab::lifecycle::{self, UpError};
 use authlab_lab::plan::Plan;
 use authlab_lab::state::{BackendKind, STATE_FILE, State};
@@ -13,7 +17,7 @@ use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::listing::{Case, describe};
-use crate::report::{Report, ScenarioReport};
+use crate::report::{Outcome, Report, ScenarioReport};
 use crate::runner::{Event, Sink, run};
 
 /// How a suite is run.
@@ -33,6 +37,9 @@ struct Group {
     indices: Vec<usize>,
 }
 
+/// What was to be seen of labs on which something did not hold, gathered before they went.
+pub type Evidence = Mutex<Bundle>;
+
 /// Runs every case and reports in the order of `cases`. A lab that does not come up breaks its
 /// scenarios, no others. When `cancel` is cancelled what has not run is reported as such.
 pub async fn all(
@@ -42,11 +49,23 @@ pub async fn all(
     sink: &dyn Sink,
     cancel: &CancellationToken,
 ) -> Report {
+    watched(checkout, cases, options, sink, None, cancel).await
+}
+
+/// The same, with an eye on what failed.
+pub async fn watched(
+    checkout: &Checkout,
+    cases: &[Case],
+    options: Options,
+    sink: &dyn Sink,
+    evidence: Option<&Evidence>,
+    cancel: &CancellationToken,
+) -> Report {
     let start = Instant::now();
     let mut done: BTreeMap<usize, ScenarioReport> = BTreeMap::new();
     let groups = groups(cases, options, sink, &mut done);
     let mut finished = futures_util::stream::iter(groups)
-        .map(|group| serve(checkout, cases, group, options, sink, cancel))
+        .map(|group| serve(checkout, cases, group, options, sink, evidence, cancel))
         .buffer_unordered(options.jobs.max(1));
     // Many labs read the same file: each of its warnings is told once.
     let mut warnings = BTreeSet::new();
@@ -119,6 +138,7 @@ async fn serve(
     group: Group,
     options: Options,
     sink: &dyn Sink,
+    evidence: Option<&Evidence>,
     cancel: &CancellationToken,
 ) -> Served {
     let each = |end: &dyn Fn(ScenarioReport) -> ScenarioReport| {
@@ -142,7 +162,14 @@ async fn serve(
     let lab = match Lab::start(checkout, &group, options, cancel).await {
         Ok(Some(lab)) => lab,
         Ok(None) => return each(&not_reached),
-        Err(fault) => return each(&|report| report.broken(fault.clone())),
+        Err(failed) => {
+            let fault = failed.why;
+            // What the lab wrote is in its folder, which is about to go.
+            if let (Some(evidence), Some(folder)) = (evidence, &failed.folder) {
+                look_at(folder.path(), Some(&group.plan), fault.clone(), evidence).await;
+            }
+            return each(&|report| report.broken(fault.clone()));
+        }
     };
     let mut reports = Vec::new();
     for &index in &group.indices {
@@ -150,8 +177,41 @@ async fn serve(
         reports.push((index, report));
     }
     let warnings = lab.state().warnings.clone();
+    if let (Some(evidence), Some(why)) = (evidence, what_failed(&reports)) {
+        look_at(lab.state().folder(), Some(&group.plan), why, evidence).await;
+    }
     lab.end().await;
     Served { reports, warnings }
+}
+
+/// The scenarios that did not hold, a line each.
+fn what_failed(reports: &[(usize, ScenarioReport)]) -> Option<String> {
+    let bad = reports
+        .iter()
+        .filter(|(_, report)| report.outcome > Outcome::Passed && !report.interrupted)
+        .map(|(_, report)| match &report.fault {
+            Some(fault) => format!("{}: {fault}", report.id),
+            None => report.id.clone(),
+        });
+    let bad: Vec<String> = bad.collect();
+    (!bad.is_empty()).then(|| format!("did not hold:\n  {}", bad.join("\n  ")))
+}
+
+async fn look_at(folder: &Path, plan: Option<&Plan>, why: String, evidence: &Evidence) {
+    let seen = bundle::lab(Subject {
+        folder: folder.to_owned(),
+        plan: plan.cloned(),
+        why,
+    });
+    let seen = seen.await;
+    let mut evidence = evidence.lock().unwrap_or_else(PoisonError::into_inner);
+    evidence.append(seen);
+}
+
+/// A lab that did not come up.
+struct Failed {
+    why: String,
+    folder: Option<Folder>,
 }
 
 /// A lab of this process, or one that stays when this process has ended.
@@ -167,7 +227,7 @@ impl Lab {
         group: &Group,
         options: Options,
         cancel: &CancellationToken,
-    ) -> Result<Option<Self>, String> {
+    ) -> Result<Option<Self>, Failed> {
         let plan = &group.plan;
         let backend = options.backend;
         if options.keep {
@@ -175,7 +235,10 @@ impl Lab {
             return match lifecycle::up(checkout, backend, plan, &id, cancel).await {
                 Ok(state) => Ok(Some(Self::Kept(Box::new(state)))),
                 Err(UpError::Interrupted) => Ok(None),
-                Err(error) => Err(describe(&error)),
+                Err(error) => Err(Failed {
+                    why: describe(&error),
+                    folder: None,
+                }),
             };
         }
         // Several suites may run in one process: every test is one.
@@ -188,9 +251,9 @@ impl Lab {
             std::process::id()
         );
         tokio::select! {
-            started = Host::start(checkout, backend, plan.clone(), &id) => match started {
+            started = Host::attempt(checkout, backend, plan.clone(), &id) => match started {
                 Ok(host) => Ok(Some(Self::Here(Box::new(host)))),
-                Err(error) => Err(describe(&error)),
+                Err(Unstarted { why, folder }) => Err(Failed { why: describe(&why), folder }),
             },
             () = cancel.cancelled() => Ok(None),
         }

@@ -32,6 +32,10 @@ pub struct E2eArgs {
     /// Write the results as JSON to this file (`-`: standard output).
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Put results, and logs of the labs that failed, into this archive (or this folder) without
+    /// secrets [default: below target/authlab/, when something fails].
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    pub bundle: Option<PathBuf>,
     /// Show every access matrix, not only those that do not hold.
     #[arg(long)]
     pub matrix: bool,

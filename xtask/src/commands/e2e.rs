@@ -3,16 +3,19 @@
 use std::io::{IsTerminal, stderr, stdout};
 use std::num::NonZero;
 use std::process::ExitCode;
+use std::sync::PoisonError;
 
+use authlab_lab::bundle::Bundle;
 use authlab_lab::checkout::Checkout;
 use authlab_lab::source::nearest;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::{Report, annotations, junit, live::Live, style::Style, terminal};
-use authlab_scenario::suite::{self, Options};
+use authlab_scenario::suite::{self, Evidence, Options};
 use authlab_scenario::{Case, Event, diff};
 use miette::{IntoDiagnostic, miette};
 use tokio_util::sync::CancellationToken;
 
+use super::report as results;
 use super::{
     Ended, check_writable, interrupted, interruptible, is_stdout, prepare_tools, reap, warn, write,
 };
@@ -25,17 +28,31 @@ pub fn run(args: &E2eArgs) -> Ended {
         return list(args);
     }
     let files = [args.junit.as_deref(), args.json.as_deref()];
+    let checkout = Checkout::here();
+    let evidence = Evidence::new(Bundle::new(checkout.private()));
     let report = interruptible(async |cancel| {
-        let checkout = Checkout::here();
         let cases = select(&checkout, &args.filter, args.lab.as_deref())?;
         for file in files {
             check_writable(file)?;
         }
         let options = options(args.backend.into(), args.jobs, args.keep);
         let quiet = files.into_iter().any(is_stdout);
-        suite_on(&checkout, &cases, options, quiet, &cancel).await
+        suite_on(&checkout, &cases, options, quiet, Some(&evidence), &cancel).await
     })?;
     warn(&report.warnings);
+    let failed = matches!(report.exit_code(), 1 | 2);
+    let seen = evidence
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    results::keep(&checkout, &report);
+    if args.bundle.is_some() || failed {
+        let file = results::archive(&checkout, args.backend.into(), args.bundle.as_deref());
+        // What failed is told all the same.
+        match results::bundle(&checkout, &report, seen, &file) {
+            Ok(()) => driver::note(&format!("results and logs: {}", file.display())),
+            Err(error) => driver::note(&format!("cannot write {}: {error}", file.display())),
+        }
+    }
     let views: [fn(&Report) -> String; 2] = [junit::render, Report::json];
     for (file, view) in files.iter().zip(views) {
         if let Some(file) = file {
@@ -90,7 +107,7 @@ pub fn diff(args: &DiffArgs) -> Ended {
         for kind in sides {
             driver::note(&format!("{} scenarios on {}", cases.len(), kind.name()));
             let options = options(kind, args.jobs, false);
-            let report = suite_on(&checkout, &cases, options, args.json, &cancel).await?;
+            let report = suite_on(&checkout, &cases, options, args.json, None, &cancel).await?;
             if report.interrupted {
                 return Ok(None);
             }
@@ -144,6 +161,7 @@ async fn suite_on(
     cases: &[Case],
     options: Options,
     quiet: bool,
+    evidence: Option<&Evidence>,
     cancel: &CancellationToken,
 ) -> miette::Result<Report> {
     tokio::select! {
@@ -153,11 +171,11 @@ async fn suite_on(
     reap(checkout).await;
     if quiet {
         let silent = |_: &Event<'_>| {};
-        return Ok(suite::all(checkout, cases, options, &silent, cancel).await);
+        return Ok(suite::watched(checkout, cases, options, &silent, evidence, cancel).await);
     }
     let style = Style::detect(stdout().is_terminal());
     let live = Live::new(stdout(), style, stderr().is_terminal());
-    let report = suite::all(checkout, cases, options, &live, cancel).await;
+    let report = suite::watched(checkout, cases, options, &live, evidence, cancel).await;
     driver::print(terminal::render(&report, style));
     Ok(report)
 }

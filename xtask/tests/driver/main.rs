@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod advice;
+mod bundles;
+mod chaos;
 mod commands;
 mod interrupted;
 mod killed;

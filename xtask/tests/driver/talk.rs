@@ -1,7 +1,7 @@
 //! A driver that runs: what it says, line by line, and signals to it.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -20,8 +20,11 @@ pub struct Talk {
 
 impl Talk {
     pub fn start(root: &Root, args: &[&str]) -> Self {
-        let mut child = root
-            .command(args)
+        Self::run(root.command(args))
+    }
+
+    pub fn run(mut driver: Command) -> Self {
+        let mut child = driver
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -34,6 +37,15 @@ impl Talk {
             lines,
             said: Vec::new(),
         }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for its end, which is near, whatever its hosts do.
+    pub fn forget(mut self) {
+        self.child.wait().unwrap();
     }
 
     /// Waits for a line with `text` in it.

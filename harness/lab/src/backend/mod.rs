@@ -328,6 +328,25 @@ pub enum LabError {
     },
 }
 
+impl LabError {
+    /// Whether what has run tells more about it than the files that a person wrote.
+    #[must_use]
+    pub fn is_of_the_machine(&self) -> bool {
+        match self {
+            Self::Component { .. } | Self::Wait(_) | Self::Api { .. } | Self::System { .. } => true,
+            Self::Source(_)
+            | Self::Flag { .. }
+            | Self::Taken { .. }
+            | Self::Refused { .. }
+            | Self::AddressInUse { .. }
+            | Self::Missing { .. }
+            | Self::Images(_)
+            | Self::Tools(_)
+            | Self::Pki(_) => false,
+        }
+    }
+}
+
 /// This machine's address for the identity providers of a lab in `folder`.
 ///
 /// # Errors

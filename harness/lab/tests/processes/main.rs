@@ -6,6 +6,7 @@
 )]
 
 mod backend;
+mod bundle;
 mod children;
 mod clients;
 mod keycloak;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     trials.extend(clients::trials());
     trials.extend(shared::trials());
     trials.extend(backend::trials());
+    trials.extend(bundle::trials());
     trials.extend(keycloak::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

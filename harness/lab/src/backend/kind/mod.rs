@@ -135,6 +135,30 @@ pub(crate) fn reap_strays(checkout: &Checkout) {
     }
 }
 
+/// Writes what kind exports of a cluster's nodes into a folder.
+///
+/// # Errors
+/// In kind's words.
+pub(crate) async fn export(
+    folder: &Path,
+    cluster: Option<&str>,
+    into: &Path,
+) -> Result<(), LabError> {
+    let tools = tools::ensure(Checkout::here().root(), &[tools::KIND], &Silent).await?;
+    let name = match cluster {
+        Some(cluster) if cluster != DEFAULT_CLUSTER => format!("{}-{cluster}", name(folder)),
+        _ => name(folder),
+    };
+    let mut export = Command::new(tools.path("kind")?);
+    export.args(["export", "logs", "--name", &name]).arg(into);
+    let exported = run::run(export, "kind", &Silent).await;
+    exported.map_err(|lines| LabError::Component {
+        component: "kind".to_owned(),
+        what: "exported no logs".to_owned(),
+        lines: run::last(&lines),
+    })
+}
+
 /// What a lab's containers are made of.
 pub(super) struct Workshop {
     kind: PathBuf,

@@ -1,0 +1,270 @@
+//! SIGKILL at random moments of `up`, `e2e` and `down`, to driver and host: `down --all` then leaves
+//! nothing of ours, and touches nothing else.
+//!
+//! `AUTHLAB_SEED` repeats what a failure names; `AUTHLAB_ROUNDS` makes it shorter or longer.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use authlab_lab::folder::LABEL;
+use authlab_lab::process;
+use rustix::process::Signal;
+
+use crate::root::Root;
+use crate::talk::{Talk, send, wait_until, within};
+
+const ROUNDS: u64 = 20;
+
+#[test]
+fn on_embedded() {
+    chaos("embedded", Duration::from_millis(250));
+}
+
+#[test]
+#[ignore = "runs the real components, some minutes: they are built when they are not"]
+fn on_process() {
+    chaos("process", Duration::from_secs(9));
+}
+
+#[test]
+#[ignore = "needs Docker, and takes a quarter of an hour"]
+fn on_kind() {
+    chaos("kind", Duration::from_secs(25));
+}
+
+/// Numbers that look random and come again with their seed (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// What is not ours to touch: a lab of another root, and a process that carries a label of a lab of
+/// nobody's.
+struct Bystanders {
+    other: Root,
+    host: serde_json::Value,
+    process: Child,
+}
+
+impl Bystanders {
+    fn new() -> Self {
+        let other = Root::new();
+        other.done(&["up", "forge"]);
+        let mut sleep = Command::new("sleep");
+        sleep.arg("3600").env(LABEL, "/nowhere/.authlab/labs/forge");
+        Self {
+            host: other.labs()[0]["host"].clone(),
+            other,
+            process: sleep.spawn().unwrap(),
+        }
+    }
+
+    fn are_untouched(&mut self) -> bool {
+        let alive = self.process.try_wait().unwrap().is_none();
+        alive && self.other.labs()[0]["host"] == self.host
+    }
+}
+
+impl Drop for Bystanders {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn chaos(backend: &str, longest: Duration) {
+    let seed = number("AUTHLAB_SEED").unwrap_or_else(|| RandomState::new().hash_one(backend));
+    let rounds = number("AUTHLAB_ROUNDS").unwrap_or(ROUNDS);
+    let told = format!("AUTHLAB_SEED={seed}");
+    let _ = writeln!(std::io::stderr(), "{backend}: {told}");
+    let mut dice = Dice(seed);
+    let root = world(backend);
+    let mut bystanders = Bystanders::new();
+    let before = Outside::look(root.path("").as_path());
+    for round in 0..rounds {
+        let what = dice.below(5);
+        let moment = Duration::from_millis(dice.below(longest.as_millis().try_into().unwrap()));
+        let killed = match what {
+            // Its driver, its host, or both.
+            0 => kill_up(&root, backend, &["forge"], moment, dice.below(3)),
+            1 => kill_up(&root, backend, &["forge", "plain"], moment, dice.below(3)),
+            2 => kill_run(&root, backend, moment),
+            3 => kill_down(&root, backend, moment, dice.below(3)),
+            _ => kill_up(&root, backend, &["plain"], moment, 2),
+        };
+        let told = format!("{told}: round {round}: {killed} after {moment:?}");
+        let output = root.driver(backend, &["down", "--all"]).output().unwrap();
+        let said = root.plain(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{told}: {said}");
+        assert_eq!(root.folders(), Vec::<String>::new(), "{told}: {said}");
+        let left = root.labelled();
+        assert!(
+            left.is_empty(),
+            "{told}: {:?}",
+            left.iter().map(command).collect::<Vec<_>>()
+        );
+        let after = Outside::look(root.path("").as_path());
+        assert_eq!(after, before, "{told}: {said}");
+        assert!(bystanders.are_untouched(), "{told}: {said}");
+    }
+}
+
+/// A root whose labs can run on the backend.
+fn world(backend: &str) -> Root {
+    let root = Root::new();
+    root.scenario("one", "forge", 200);
+    root.scenario("two", "plain", 200);
+    if backend != "embedded" {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        std::os::unix::fs::symlink(here.join("ci"), root.path("ci")).unwrap();
+    }
+    root
+}
+
+impl Root {
+    /// The driver with the machine's own tool cache, where the backend needs that.
+    fn driver(&self, backend: &str, args: &[&str]) -> Command {
+        let mut driver = self.command(args);
+        if let (Some(home), true) = (std::env::var_os("HOME"), backend != "embedded") {
+            driver.env("HOME", home);
+        }
+        driver
+    }
+
+    fn hosts(&self) -> Vec<u32> {
+        let mut all = self.labelled();
+        all.retain(|pid| command(pid).starts_with("authlab-host"));
+        all
+    }
+}
+
+fn command(pid: &u32) -> String {
+    let text = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&text).replace('\0', " ")
+}
+
+/// Kills what is named and waits until it is gone.
+fn kill(pids: &[u32]) {
+    for pid in pids {
+        send(*pid, Signal::KILL);
+    }
+    // A child of this test is gone once it is waited for: its owner does that.
+    wait_until("the killed are dead", || {
+        pids.iter().all(|pid| process::started(*pid).is_err())
+    });
+}
+
+fn kill_up(root: &Root, backend: &str, labs: &[&str], moment: Duration, whom: u64) -> String {
+    let ups: Vec<Talk> = labs
+        .iter()
+        .map(|lab| Talk::run(root.driver(backend, &["up", lab, "--backend", backend])))
+        .collect();
+    within(moment, || false);
+    let mut chosen = Vec::new();
+    if whom != 1 {
+        chosen.extend(ups.iter().map(Talk::pid));
+    }
+    if whom != 0 {
+        chosen.extend(root.hosts());
+    }
+    kill(&chosen);
+    if whom == 1 {
+        // Those whose host was killed say so, and end; others come up.
+        ups.into_iter().for_each(|up| drop(up.end()));
+    } else {
+        ups.into_iter().for_each(Talk::forget);
+    }
+    format!("up {labs:?} of which {whom} was killed")
+}
+
+fn kill_run(root: &Root, backend: &str, moment: Duration) -> String {
+    let run = Talk::run(root.driver(backend, &["e2e", "--backend", backend]));
+    within(moment, || false);
+    kill(&[run.pid()]);
+    run.forget();
+    "e2e was killed".to_owned()
+}
+
+fn kill_down(root: &Root, backend: &str, moment: Duration, whom: u64) -> String {
+    let mut up = root.driver(backend, &["up", "forge", "--backend", backend]);
+    let up = up.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    assert!(up.unwrap().success());
+    let down = Talk::run(root.driver(backend, &["down"]));
+    // It takes a tenth of what the start takes.
+    within(moment / 10, || false);
+    let mut chosen = Vec::new();
+    if whom != 1 {
+        chosen.push(down.pid());
+    }
+    if whom != 0 {
+        chosen.extend(root.hosts());
+    }
+    kill(&chosen);
+    down.forget();
+    format!("down, of which {whom} was killed")
+}
+
+/// What is outside of the root, and could be left there.
+#[derive(Debug, PartialEq, Eq)]
+struct Outside {
+    mounts: BTreeSet<String>,
+    docker: BTreeSet<String>,
+}
+
+impl Outside {
+    fn look(root: &Path) -> Self {
+        let root = root.display().to_string();
+        let ours = |text: String| -> BTreeSet<String> {
+            let lines = text.lines().filter(|line| line.contains(&root));
+            lines.map(str::to_owned).collect()
+        };
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        let mut held = String::new();
+        for args in [
+            &[
+                "ps",
+                "--all",
+                "--no-trunc",
+                "--format",
+                "{{.ID}} {{.Mounts}} {{.Labels}}",
+            ][..],
+            &[
+                "network",
+                "ls",
+                "--no-trunc",
+                "--format",
+                "{{.ID}} {{.Labels}}",
+            ],
+            &[
+                "volume",
+                "ls",
+                "--format",
+                "{{.Name}} {{.Mountpoint}} {{.Labels}}",
+            ],
+        ] {
+            // Where there is no Docker there is nothing of ours in it.
+            if let Ok(output) = Command::new("docker").args(args).output() {
+                held.push_str(&String::from_utf8_lossy(&output.stdout));
+            }
+        }
+        Self {
+            mounts: ours(mounts),
+            docker: ours(held),
+        }
+    }
+}
