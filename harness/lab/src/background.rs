@@ -171,10 +171,13 @@ pub async fn host_main(checkout: &Checkout, kind: BackendKind, id: &str) -> Resu
         host.stop().await;
         return Ok(());
     };
-    // First, and while there is something to be seen.
-    let written = obituary::write(checkout, id, &Told::of(&error));
+    // First: it has to be known of a lab that is gone why it went.
+    let told = Told::of(&error);
+    let written = obituary::write(checkout, id, &told);
     let bundle = evidence(host.folder(), &error).await;
     host.stop().await;
+    // Where the disk was full, the lab has just made room.
+    let written = written.or_else(|_| obituary::write(checkout, id, &told));
     keep(checkout, id, bundle);
     written.map_err(system("cannot write why the lab ended"))
 }

@@ -3,6 +3,7 @@
 //! A lab is owned by one *lab host*, a process of its own or, in tests, a task of the test's
 //! process. Everybody else sees only its state file and its control socket.
 
+mod advice;
 pub mod backend;
 pub mod background;
 pub mod bundle;
@@ -21,6 +22,7 @@ pub mod obituary;
 pub mod plan;
 mod prepare;
 pub mod process;
+mod realm;
 mod refusal;
 pub mod render;
 pub mod socket;

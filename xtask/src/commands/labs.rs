@@ -10,7 +10,7 @@ use authlab_lab::plan::{self, Plan, Text};
 use authlab_lab::render;
 use authlab_lab::source::nearest;
 use authlab_lab::state::{BackendKind, State};
-use miette::{IntoDiagnostic, WrapErr, miette};
+use miette::{Diagnostic as _, IntoDiagnostic, WrapErr, miette};
 
 use super::{Ended, interrupted, interruptible, prepare_tools, reap, runtime, warn};
 use crate::cli::{DownArgs, EnvArgs, RenderArgs, Shell, StatusArgs, UpArgs};
@@ -119,6 +119,9 @@ pub fn status(args: &StatusArgs) -> Ended {
     }
     for died in obituary::all(&Checkout::here()) {
         terminal::line(format_args!("{}  has died: {}", died.id, died.told));
+        if let Some(help) = died.told.help() {
+            terminal::line(format_args!("  help: {help}"));
+        }
     }
     for entry in &entries {
         match &entry.state {

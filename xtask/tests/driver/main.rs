@@ -6,6 +6,7 @@ mod advice;
 mod bundles;
 mod chaos;
 mod commands;
+mod faults;
 mod interrupted;
 mod killed;
 mod labs;

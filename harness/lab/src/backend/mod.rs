@@ -266,6 +266,7 @@ pub enum LabError {
     },
     /// A component died or did not become ready.
     #[error("{component} {what}\n{lines}")]
+    #[diagnostic(help("{}", crate::advice::of_component(what, lines)))]
     Component {
         /// Which component.
         component: String,
@@ -308,6 +309,7 @@ pub enum LabError {
     Wait(#[from] crate::wait::WaitError),
     /// The operating system refused something.
     #[error("{what}: {cause}")]
+    #[diagnostic(help("{}", crate::advice::of_system(cause)))]
     System {
         /// What was tried.
         what: String,

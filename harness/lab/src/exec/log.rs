@@ -5,6 +5,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+/// Of a line, so many characters are shown.
+const LONGEST: usize = 400;
+
 /// The log of one start of a component.
 #[derive(Debug, Clone)]
 pub struct Log {
@@ -55,12 +58,10 @@ impl Log {
         self.since(self.start)
     }
 
-    /// The last lines since this start.
+    /// The last lines since this start that tell something.
     #[must_use]
     pub fn last_lines(&self, count: usize) -> String {
-        let text = self.text();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(count)..].join("\n")
+        last_words(&self.text(), count)
     }
 
     fn read(&self, from: u64) -> io::Result<String> {
@@ -69,5 +70,31 @@ impl Log {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// The last lines of a log that tell something: without the stack of a Go program that panicked,
+/// which begins after an empty line with `goroutine 1 [running]:`; and no longer than people read.
+pub(crate) fn last_words(log: &str, count: usize) -> String {
+    let told = log.split("\n\ngoroutine ").next().unwrap_or(log);
+    let lines: Vec<&str> = told.lines().collect();
+    let cut = |line: &&str| match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} [...]", &line[..end]),
+        None => (*line).to_owned(),
+    };
+    let last = lines[lines.len().saturating_sub(count)..].iter().map(cut);
+    last.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_is_not_what_a_program_had_to_say() {
+        let log = "starting\nI say\npanic: no space left on device\n\ngoroutine 1 [running]:\nmain.main()\n\tmain.go:31 +0x28\n";
+        assert_eq!(last_words(log, 2), "I say\npanic: no space left on device");
+        let long = "x".repeat(LONGEST + 1);
+        assert!(last_words(&long, 2).ends_with("x [...]"));
     }
 }

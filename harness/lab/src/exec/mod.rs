@@ -18,6 +18,7 @@ pub use child::Child;
 pub use client::{Client, Ended, find};
 pub use helper::helper_main;
 pub use log::Log;
+pub(crate) use log::last_words;
 pub use shared::{Shared, Start};
 pub use spawner::set_helper;
 

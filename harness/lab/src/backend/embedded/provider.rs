@@ -7,6 +7,7 @@ use authlab_idp::keycloak::Keycloak;
 use super::listener;
 use crate::backend::{LabError, ONLY_DOWN, Site};
 use crate::plan::Text;
+use crate::realm;
 use crate::refusal;
 use crate::spec::ProviderKind;
 
@@ -47,6 +48,9 @@ impl Provider {
             ProviderKind::Keycloak => {
                 let realm = site.values.get(&format!("lab.idp.{name}.realm"));
                 refusal::realm_name(config, &text, realm.map_or("", String::as_str))?;
+                if let Some(provider) = site.plan.providers.get(name) {
+                    realm::serves(config, &text, provider)?;
+                }
                 let listener = listener(&mut site.listeners, name)?;
                 let tls = site
                     .authority

@@ -65,6 +65,21 @@ impl Admin {
         Ok(each(&list, "clientId"))
     }
 
+    /// The names of a realm's users, of service accounts too.
+    pub(super) async fn users(&self, realm: &str) -> Result<Vec<String>, LabError> {
+        let (mut all, mut first) = (Vec::new(), 0);
+        loop {
+            let page = format!("/{realm}/users?briefRepresentation=true&first={first}&max={PAGE}");
+            let names = each(&self.read(&page).await?, "username");
+            first += PAGE;
+            let last = names.len() < PAGE;
+            all.extend(names);
+            if last {
+                return Ok(all);
+            }
+        }
+    }
+
     /// Removes a realm, if it is there.
     pub(super) async fn remove(&self, realm: &str) -> Result<(), LabError> {
         let path = format!("/{realm}");
@@ -152,6 +167,9 @@ impl Admin {
         Ok((status, text))
     }
 }
+
+/// How many users are asked for at once.
+const PAGE: usize = 500;
 
 /// The kind of component that has keys.
 const KEY_PROVIDER: &str = "org.keycloak.keys.KeyProvider";

@@ -27,6 +27,7 @@ use crate::backend::ONLY_DOWN;
 use crate::checkout::Checkout;
 use crate::folder;
 use crate::plan::{Provider, Text};
+use crate::realm;
 use crate::refusal;
 use crate::spec::ProviderKind;
 use crate::tools::{self, Terminal};
@@ -72,7 +73,7 @@ impl Keycloaks {
         let server = Server::join(site, &distribution).await?;
         let mut realms = BTreeMap::new();
         for (name, provider) in site.plan.providers.clone() {
-            let (true, Some(file)) = (is_keycloak(&provider), provider.config) else {
+            let (true, Some(file)) = (is_keycloak(&provider), provider.config.clone()) else {
                 continue;
             };
             let value = |what: &str| {
@@ -82,6 +83,7 @@ impl Keycloaks {
             let (realm, issuer) = (value("realm"), value("issuer"));
             let text = site.render_for(&name, &file)?;
             refusal::realm_name(&file, &text, &realm)?;
+            realm::serves(&file, &text, &provider)?;
             let door = site.listeners.remove(&name).map(Door::new);
             let door = door.unwrap_or_else(|| Err(std::io::ErrorKind::AddrNotAvailable.into()));
             let realm = Realm {
@@ -150,7 +152,7 @@ impl Keycloaks {
     }
 
     /// Waits until the realm's discovery names the lab's issuer, then looks whether every client
-    /// of the file has arrived.
+    /// and every user of the file has arrived.
     async fn is_there(&self, realm: &Realm) -> Result<(), LabError> {
         let http = authlab_pki::http::client(&self.ca)?;
         let url = format!("{}/.well-known/openid-configuration", realm.issuer);
@@ -170,13 +172,23 @@ impl Keycloaks {
         .await?;
         let there = self.server.admin.clients(&realm.name).await?;
         let file: Value = serde_json::from_str(&realm.text).unwrap_or_default();
-        let clients = file["clients"].as_array().into_iter().flatten();
-        let mut wanted = clients.filter_map(|client| client["clientId"].as_str());
-        match wanted.find(|id| !there.iter().any(|known| known == id)) {
+        let missing = |list: &str, member: &str, there: &[String]| {
+            let items = file[list].as_array().into_iter().flatten();
+            // The server lists no users of clients.
+            let items = items.filter(|item| item["serviceAccountClientId"].is_null());
+            let mut wanted = items.filter_map(|item| item[member].as_str());
+            wanted
+                .find(|id| !there.iter().any(|known| known.eq_ignore_ascii_case(id)))
+                .map(str::to_owned)
+        };
+        let users = self.server.admin.users(&realm.name).await?;
+        let client = missing("clients", "clientId", &there).map(|id| format!("client {id}"));
+        let user = || missing("users", "username", &users).map(|name| format!("user {name}"));
+        match client.or_else(user) {
             None => Ok(()),
-            Some(id) => Err(LabError::Api {
+            Some(what) => Err(LabError::Api {
                 what: format!("the realm {}", realm.name),
-                why: format!("it was imported without the client {id}"),
+                why: format!("it was imported without the {what}"),
             }),
         }
     }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::admin::Admin;
 use crate::backend::{LabError, Site};
-use crate::exec::{Shared, Start};
+use crate::exec::{Shared, Start, last_words};
 use crate::state::write_private;
 use crate::tools::{Distribution, JAR};
 use crate::wait::{Look, until};
@@ -130,12 +130,10 @@ impl Server {
     }
 
     fn failure(&self) -> LabError {
-        let log = self.shared.log();
-        let lines: Vec<&str> = log.lines().collect();
         LabError::Component {
             component: NAME.to_owned(),
             what: "ended".to_owned(),
-            lines: lines[lines.len().saturating_sub(LAST_LINES)..].join("\n"),
+            lines: last_words(&self.shared.log(), LAST_LINES),
         }
     }
 
