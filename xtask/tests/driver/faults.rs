@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::root::Root;
-use crate::talk::{Talk, send, wait_until, within};
+use crate::talk::{Talk, send, within};
 
 /// From when a fault can be seen to the end of the lab.
 const SOON: Duration = Duration::from_secs(10);
@@ -67,7 +67,7 @@ fn a_full_disk_where_labs_lie() {
         return;
     };
     mount.fill();
-    let said = root.refused(&["up", "plain"]);
+    let said = refused(&root, &["up", "plain"]);
     assert!(said.contains("No space left on device"), "{said}");
     assert!(said.contains("the disk is full: make room"), "{said}");
     assert_eq!(root.labelled(), Vec::<u32>::new());
@@ -85,13 +85,19 @@ fn a_disk_that_cannot_be_written() {
         return;
     };
     mount.read_only();
-    let said = root.refused(&["up", "plain"]);
+    let said = refused(&root, &["up", "plain"]);
     assert!(said.contains("Read-only file system"), "{said}");
     assert!(
         said.contains("nothing can be written where the checkout lies"),
         "{said}"
     );
     assert_eq!(root.labelled(), Vec::<u32>::new());
+}
+
+/// What was refused, its lines as long as they were before they were broken for the screen.
+fn refused(root: &Root, args: &[&str]) -> String {
+    let said = root.refused(args).replace('│', " ");
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A root with the fixtures of the checkout, and the driver with the machine's own tool cache.
@@ -172,12 +178,14 @@ fn a_component_that_is_killed_in_a_run() {
         &format!("name: long\nlab: dex\nsteps:\n{steps}"),
     );
     let run = Talk::run(process(&root, &["e2e"]));
-    wait_until("the lab runs", || {
+    let there = within(Duration::from_secs(120), || {
         let labs = root.path(".authlab/labs");
-        root.folders()
+        let folders = root.folders();
+        folders
             .iter()
             .any(|lab| labs.join(lab).join("state.json").exists())
     });
+    assert!(there, "the lab does not run");
     let begun = Instant::now();
     send(running(&root, "etcd")[0], Signal::KILL);
     let (status, said) = run.end();
