@@ -90,34 +90,3 @@ async fn realm_files() {
     all.push_str(&format!("## a file by another name\n{said}\n"));
     assert_snapshot!(all);
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_realm_of_which_nothing_would_arrive() {
-    let lab = format!(
-        "{LAB}    client: {{ id: kubernetes }}\n    users:\n      jane: {{ login: Jane, password: jane }}\n"
-    );
-    let client = r#""clients": [{ "clientId": "kubernetes", "publicClient": true }]"#;
-    let mut all = String::new();
-    for (title, rest) in [
-        ("not enabled", String::new()),
-        ("disabled", "\"enabled\": false".to_owned()),
-        ("no client", "\"enabled\": true".to_owned()),
-        ("no user", format!("\"enabled\": true,\n  {client}")),
-        (
-            "all",
-            format!("\"enabled\": true, {client}, \"users\": [{{ \"username\": \"jane\" }}]"),
-        ),
-        (
-            "users from elsewhere",
-            format!(
-                "\"enabled\": true, {client}, \"identityProviders\": [{{ \"alias\": \"x\", \"providerId\": \"oidc\" }}]"
-            ),
-        ),
-    ] {
-        let comma = if rest.is_empty() { "" } else { "," };
-        let realm = format!("{{\n  \"realm\": \"${{lab.realm}}\"{comma}\n  {rest}\n}}\n");
-        let said = starting(&lab, &realm).await;
-        all.push_str(&format!("## {title}\n{said}\n\n"));
-    }
-    assert_snapshot!(all);
-}
