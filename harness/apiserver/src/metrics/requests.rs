@@ -40,7 +40,8 @@ pub(crate) fn labels(
     let Some(target) = &info.resource else {
         let path = info.path.trim_end_matches('/');
         let (component, name) = match path {
-            "/api" | "/apis" => ("apiserver", &path[1..]),
+            // Discovery is counted in its newer form only.
+            "/api" | "/apis" if whole_discovery(headers) => ("apiserver", &path[1..]),
             "/healthz" | "/livez" | "/readyz" => ("", path),
             "/openapi/v3" => ("", "openapi/v3"),
             _ if path.starts_with("/openapi/v3/") => ("", "openapi/v3/"),
@@ -77,4 +78,11 @@ pub(crate) fn labels(
         &target.version,
     ];
     labels("apiserver", scope, verb, of)
+}
+
+/// Whether everything that is served is asked for at once.
+fn whole_discovery(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT);
+    let accept = accept.and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("APIGroupDiscoveryList"))
 }
