@@ -1,5 +1,5 @@
-//! One container of a lab, run as if it were a process: `authlab-container SPEC`, where SPEC is the
-//! JSON of [`Spec`].
+//! One container of a lab, run as if it were a process: `authlab-container FILE`, where FILE holds
+//! the JSON of [`Spec`].
 //!
 //! What the container logs goes to standard output and standard error. It ends with its container
 //! and takes it along: when asked to end (SIGTERM), and when its parent dies.
@@ -28,8 +28,12 @@ async fn main() -> ExitCode {
     let parent = getppid();
     // Instead of SIGKILL, which whoever started it may have chosen: the container has to go too.
     let _ = set_parent_process_death_signal(Some(Signal::TERM));
-    let Some(Ok(spec)) = std::env::args().nth(1).map(|text| Spec::read(&text)) else {
-        return complain("no description of a container");
+    // A file, since it may hold a password, and arguments are for everybody to see.
+    let file = std::env::args_os().nth(1).unwrap_or_default();
+    let spec = match std::fs::read_to_string(&file).map(|text| Spec::read(&text)) {
+        Ok(Ok(spec)) => spec,
+        Ok(Err(error)) => return complain(&format!("{}: {error}", file.display())),
+        Err(error) => return complain(&format!("{}: {error}", file.display())),
     };
     let (Ok(mut term), Ok(mut int)) = (
         signal(SignalKind::terminate()),
@@ -65,28 +69,24 @@ async fn main() -> ExitCode {
 
 /// What Docker is asked for.
 fn request(spec: &Spec) -> testcontainers::ContainerRequest<GenericImage> {
-    let mut image = GenericImage::new(spec.image.as_str(), spec.tag.as_str());
-    if let Some(entrypoint) = &spec.entrypoint {
-        image = image.with_entrypoint(entrypoint);
-    }
-    let mut request = image
+    let mut request = GenericImage::new(spec.image.as_str(), spec.tag.as_str())
         .with_cmd(spec.command.clone())
         .with_network(spec.network.as_str())
         .with_labels(spec.labels.clone());
     if let Some(name) = &spec.name {
         request = request.with_container_name(name);
     }
+    if let Some(user) = &spec.user {
+        request = request.with_user(user);
+    }
     for (name, value) in &spec.environment {
         request = request.with_env_var(name, value);
     }
-    for (file, access) in [
-        (&spec.read, AccessMode::ReadOnly),
-        (&spec.write, AccessMode::ReadWrite),
-    ]
-    .into_iter()
-    .flat_map(|(files, access)| files.iter().map(move |file| (file, access.clone())))
-    {
-        request = request.with_mount(Mount::bind_mount(file, file).with_access_mode(access));
+    let bound = |file: &String| Mount::bind_mount(file, file);
+    let read = spec.read.iter().map(bound);
+    let read = read.map(|mount| mount.with_access_mode(AccessMode::ReadOnly));
+    for mount in read.chain(spec.write.iter().map(bound)) {
+        request = request.with_mount(mount);
     }
     let alone = spec.alone;
     request.with_host_config_modifier(move |host| {

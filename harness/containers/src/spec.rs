@@ -27,9 +27,9 @@ pub(crate) struct Spec {
     pub(crate) write: Vec<String>,
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,
-    /// In the place of the image's own.
+    /// Whom it runs as: `UID:GID`.
     #[serde(default)]
-    pub(crate) entrypoint: Option<String>,
+    pub(crate) user: Option<String>,
     #[serde(default)]
     pub(crate) command: Vec<String>,
     /// It is left alone once it has been started, ends by itself, and is removed then.

@@ -19,7 +19,7 @@ pub use client::{Client, Ended, find};
 pub use helper::helper_main;
 pub use log::Log;
 pub(crate) use log::last_words;
-pub use shared::{Shared, Start};
+pub use shared::{LOG, Shared, Start, USERS};
 pub use spawner::set_helper;
 
 use crate::backend::LabError;

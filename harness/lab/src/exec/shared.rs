@@ -20,12 +20,13 @@ use crate::state::{Process, lock_file, write_private};
 use crate::wait::{Look, until};
 
 /// Held shared by every process that uses the component.
-const USERS: &str = "users.lock";
+pub const USERS: &str = "users.lock";
 /// Held alone by whoever looks whether it runs, and starts it.
 const START: &str = "start.lock";
 /// Tells of the one that runs.
 const NOTE: &str = "running.json";
-const LOG: &str = "component.log";
+/// What the component logs.
+pub const LOG: &str = "component.log";
 
 /// How long an old one may take to end, or somebody else to start one.
 const TURN: Duration = Duration::from_secs(30);
@@ -62,31 +63,9 @@ pub struct Start<N> {
     pub note: N,
 }
 
-impl<N: Serialize + DeserializeOwned> Shared<N> {
-    /// Uses the component of `folder` from now on, until this process ends. When none runs, one is
-    /// started as `start` says.
-    ///
-    /// # Errors
-    /// As the file system says, and when an old one or another start does not come to its end.
-    pub async fn join(
-        folder: &Path,
-        start: impl FnOnce(&Path) -> io::Result<Start<N>>,
-    ) -> io::Result<Self> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-        use_it(folder).await?;
-        let _turn = turn(folder).await?;
-        if let Some(running) = Self::running(folder) {
-            return Ok(running);
-        }
-        let Start {
-            program,
-            args,
-            environment,
-            note,
-        } = start(folder)?;
+impl<N> Start<N> {
+    /// Starts it beside a keeper, which ends it when nobody uses it any more.
+    fn keep(self, folder: &Path) -> io::Result<(Process, N)> {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .write(true)
@@ -94,12 +73,13 @@ impl<N: Serialize + DeserializeOwned> Shared<N> {
             .mode(0o600)
             .open(folder.join(LOG))?;
         let (lock, told) = (folder.join(USERS), folder.join(NOTE));
-        let mut command = keeper::command(spawner::helper_path(), &lock, &told, &program, &args);
+        let helper = spawner::helper_path();
+        let mut command = keeper::command(helper, &lock, &told, &self.program, &self.args);
         command
             .env_clear()
             .env("HOME", folder)
             .env(LABEL, folder)
-            .envs(environment)
+            .envs(self.environment)
             .current_dir(folder)
             .stdout(log.try_clone()?)
             .stderr(log);
@@ -110,8 +90,48 @@ impl<N: Serialize + DeserializeOwned> Shared<N> {
         };
         // So that no zombie is left should it end before this process.
         std::thread::spawn(move || child.wait());
+        Ok((keeper, self.note))
+    }
+}
+
+impl<N: Serialize + DeserializeOwned> Shared<N> {
+    /// Uses the component of `folder` from now on, until this process ends. When none runs, one is
+    /// started as `start` says.
+    ///
+    /// # Errors
+    /// As the file system says, and when an old one or another start does not come to its end.
+    pub async fn join(
+        folder: &Path,
+        start: impl FnOnce(&Path) -> io::Result<Start<N>>,
+    ) -> io::Result<Self> {
+        Self::join_with(folder, || {
+            std::future::ready(start(folder).and_then(|start| start.keep(folder)))
+        })
+        .await
+    }
+
+    /// The same for a component that looks after itself: it ends when it can take the lock
+    /// [`USERS`] of the folder alone, and keeps that until it has ended. `start` answers with its
+    /// process and with what every user of it needs to know.
+    ///
+    /// # Errors
+    /// As [`Shared::join`].
+    pub async fn join_with<F>(folder: &Path, start: impl FnOnce() -> F) -> io::Result<Self>
+    where
+        F: Future<Output = io::Result<(Process, N)>>,
+    {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+        use_it(folder).await?;
+        let _turn = turn(folder).await?;
+        if let Some(running) = Self::running(folder) {
+            return Ok(running);
+        }
+        let (keeper, note) = start().await?;
         let running = Running { keeper, note };
-        write_private(&told, &serde_json::to_vec(&running)?)?;
+        write_private(&folder.join(NOTE), &serde_json::to_vec(&running)?)?;
         Ok(Self {
             folder: folder.to_owned(),
             keeper,

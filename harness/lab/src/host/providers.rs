@@ -198,15 +198,17 @@ impl Providers {
 
     async fn set_forge(&self, forge: &Forge, fault: Option<Fault>) -> Result<(), ForgeError> {
         let certificate = match fault {
-            Some(Fault::Tls(fault)) => Some(self.certificate(fault)?),
+            Some(Fault::Tls(fault)) => Some(self.certificate(fault, forge.issuer())?),
             _ => None,
         };
         forge.fail(fault, certificate.as_ref()).await
     }
 
-    fn certificate(&self, fault: TlsFault) -> Result<Certificate, PkiError> {
+    fn certificate(&self, fault: TlsFault, issuer: &str) -> Result<Certificate, PkiError> {
         let (trusted, other) = &self.authorities;
-        let names = ["127.0.0.1", "localhost"];
+        let address = issuer.trim_start_matches("https://");
+        let host = address.split(':').next().unwrap_or_default();
+        let names = [host, "127.0.0.1", "localhost"];
         match fault {
             TlsFault::OtherAuthority => other.server_certificate(&names),
             TlsFault::Expired => {

@@ -3,12 +3,14 @@
 //! An image is tagged with a key made of its recipe and its programs: what is there under its tag
 //! is never built again. Docker's own store is the cache.
 
+mod debian;
 mod dex;
 mod docker;
 mod error;
+mod keycloak;
 mod node;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 pub use error::ImagesError;
@@ -23,10 +25,12 @@ pub enum Kind {
     Node,
     /// Dex.
     Dex,
+    /// Keycloak, with Java.
+    Keycloak,
 }
 
 /// Every image there is, quick builds first.
-pub const ALL: [Kind; 2] = [Kind::Dex, Kind::Node];
+pub const ALL: [Kind; 3] = [Kind::Dex, Kind::Keycloak, Kind::Node];
 
 impl Kind {
     /// As it is written on the command line.
@@ -35,6 +39,7 @@ impl Kind {
         match self {
             Self::Node => "node",
             Self::Dex => "dex",
+            Self::Keycloak => "keycloak",
         }
     }
 }
@@ -66,6 +71,7 @@ pub async fn ensure(
         images.push(match kind {
             Kind::Node => one(&node::Recipe::read(root, progress).await?, progress).await?,
             Kind::Dex => one(&dex::Recipe::read(root, progress).await?, progress).await?,
+            Kind::Keycloak => one(&keycloak::Recipe::read(root, progress).await?, progress).await?,
         });
     }
     Ok(images)
@@ -124,6 +130,39 @@ fn put(program: &Path, folder: &Path) -> Result<(), ImagesError> {
         .and_then(|()| std::fs::hard_link(program, &to))
         .or_else(|_| std::fs::copy(program, &to).map(drop))
         .map_err(error::unwritable(&to))
+}
+
+/// Every file below a folder, name and content, in a fixed order.
+fn read(folder: &Path, texts: &mut Vec<String>) -> Result<(), ImagesError> {
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .map_err(error::unreadable(folder))?;
+    entries.sort();
+    for entry in entries {
+        if entry.is_dir() {
+            read(&entry, texts)?;
+        } else {
+            let name = entry.file_name().unwrap_or_default();
+            texts.push(name.to_string_lossy().into_owned());
+            texts.push(std::fs::read_to_string(&entry).map_err(error::unreadable(&entry))?);
+        }
+    }
+    Ok(())
+}
+
+/// Copies a folder with the modes of its files.
+fn copy(from: &Path, to: &Path) -> Result<(), ImagesError> {
+    std::fs::create_dir_all(to).map_err(error::unwritable(to))?;
+    let entries = std::fs::read_dir(from).map_err(error::unreadable(from))?;
+    for entry in entries.flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to)?;
+        } else {
+            std::fs::copy(&from, &to).map_err(error::unwritable(&to))?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

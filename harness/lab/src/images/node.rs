@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::{ImagesError, Kind, docker, error, put};
-use crate::exec::on_path;
+use super::debian::Debian;
+use super::{ImagesError, Kind, copy, docker, error, put, read};
 use crate::tools::{self, Progress, Tools, cache};
 
 const RECIPE: &str = "ci/images/node";
 const IMAGE: &str = "node";
-const DEBIAN: &str = "bookworm";
 /// What the node itself runs.
 const PROGRAMS: [&str; 6] = [
     "containerd",
@@ -39,9 +38,7 @@ const PAUSE: &str = "pause";
 pub(super) struct Recipe {
     tools: Tools,
     folder: PathBuf,
-    /// Debian's packages.
-    packages: String,
-    debian: String,
+    debian: Debian,
     version: String,
     reference: String,
 }
@@ -51,8 +48,6 @@ impl Recipe {
         let folder = root.join(RECIPE);
         let mut texts = Vec::new();
         read(&folder, &mut texts)?;
-        let packages = folder.join("packages");
-        let packages = std::fs::read_to_string(&packages).map_err(error::unreadable(&packages))?;
         let needed = [
             tools::ETCD,
             tools::CONTAINERD,
@@ -68,37 +63,12 @@ impl Recipe {
         let version = tools::version(root, &tools::KUBERNETES)?;
         let key = cache::digest(&texts);
         Ok(Self {
-            debian: format!("authlab/debian:{DEBIAN}-{}", cache::digest([&packages])),
+            debian: Debian::read(&folder, IMAGE)?,
             reference: format!("authlab/node:{version}-{key}"),
             tools,
             folder,
-            packages,
             version,
         })
-    }
-
-    /// Debian with the packages, unless it is there.
-    async fn debian(&self, scratch: &Path, progress: &dyn Progress) -> Result<(), ImagesError> {
-        if docker::size(&self.debian).await?.is_some() {
-            return Ok(());
-        }
-        if on_path("mmdebstrap").is_none() {
-            return Err(ImagesError::NoDebian);
-        }
-        let packages: Vec<&str> = self.packages.lines().collect();
-        let mut make = Command::new("mmdebstrap");
-        make.args(["--variant=minbase", "--aptopt=Acquire::Languages \"none\""]);
-        for left_out in ["man", "doc", "locale", "info"] {
-            make.arg(format!("--dpkgopt=path-exclude=/usr/share/{left_out}/*"));
-        }
-        make.arg(format!("--include={}", packages.join(",")))
-            .args([DEBIAN, "debian.tar"])
-            .current_dir(scratch);
-        docker::run_step(IMAGE, "making a Debian", make, progress).await?;
-        let args = ["import", "debian.tar", &self.debian];
-        docker::step(IMAGE, "docker import", &args, scratch, progress).await?;
-        let tar = scratch.join("debian.tar");
-        std::fs::remove_file(&tar).map_err(error::unwritable(&tar))
     }
 
     /// The images that kubeadm asks for.
@@ -170,14 +140,13 @@ impl super::Recipe for Recipe {
         if !cfg!(target_os = "linux") {
             return Err(ImagesError::NotLinux);
         }
-        self.debian(scratch, progress).await?;
+        let debian = self.debian.make(scratch, progress).await?;
         let wanted = self.wanted().await?;
         let pause = wanted.iter().find(|image| image.contains("/pause:"));
 
         let context = scratch.join("context");
         self.context(&context, pause.map_or("", String::as_str))?;
         let base = format!("{}-base", self.reference);
-        let debian = format!("DEBIAN={}", self.debian);
         let args = ["build", "--build-arg", &debian, "--tag", &base, "."];
         docker::step(IMAGE, "docker build", &args, &context, progress).await?;
 
@@ -226,37 +195,4 @@ impl super::Recipe for Recipe {
         let args = ["image", "rm", "--no-prune", &base];
         docker::step(IMAGE, "docker image rm", &args, scratch, progress).await
     }
-}
-
-/// Every file below a folder, name and content, in a fixed order.
-pub(super) fn read(folder: &Path, texts: &mut Vec<String>) -> Result<(), ImagesError> {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
-        .map_err(error::unreadable(folder))?;
-    entries.sort();
-    for entry in entries {
-        if entry.is_dir() {
-            read(&entry, texts)?;
-        } else {
-            let name = entry.file_name().unwrap_or_default();
-            texts.push(name.to_string_lossy().into_owned());
-            texts.push(std::fs::read_to_string(&entry).map_err(error::unreadable(&entry))?);
-        }
-    }
-    Ok(())
-}
-
-/// Copies a folder with the modes of its files.
-fn copy(from: &Path, to: &Path) -> Result<(), ImagesError> {
-    std::fs::create_dir_all(to).map_err(error::unwritable(to))?;
-    let entries = std::fs::read_dir(from).map_err(error::unreadable(from))?;
-    for entry in entries.flatten() {
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if from.is_dir() {
-            copy(&from, &to)?;
-        } else {
-            std::fs::copy(&from, &to).map_err(error::unwritable(&to))?;
-        }
-    }
-    Ok(())
 }

@@ -11,7 +11,7 @@ fn every_file_of_a_recipe_counts() {
     write("files/config", "a");
     let texts = || {
         let mut texts = Vec::new();
-        node::read(folder.path(), &mut texts).unwrap();
+        read(folder.path(), &mut texts).unwrap();
         texts
     };
     let first = texts();

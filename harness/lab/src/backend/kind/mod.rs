@@ -1,10 +1,11 @@
 //! A kind cluster in the place of API server, etcd and controllers, and containers in the place of
 //! the providers' processes. All else is as on the process backend.
 //!
-//! One issuer URL serves host, nodes and pods: providers listen on the address that the lab's own
-//! Docker network has on this machine, which every container of it reaches.
+//! One issuer URL serves host, nodes and pods: providers listen on the address that Docker's own
+//! network has on this machine, which containers of every network reach.
 
 mod config;
+mod container;
 mod docker;
 
 use std::ffi::OsString;
@@ -12,6 +13,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use authlab_pki::Algorithm;
 use secrecy::ExposeSecret;
@@ -22,15 +24,17 @@ use self::config::Mounts;
 use super::process::{self, write};
 use super::{LabError, Running, Site, service_account_key};
 use crate::checkout::Checkout;
-use crate::exec::Program;
+use crate::exec::{Program, Start};
 use crate::folder::LABEL;
-use crate::images::{self, Kind as Image};
+use crate::images::{self, Image, Kind as Of};
 use crate::spec::ProviderKind;
-use crate::state::DEFAULT_CLUSTER;
+use crate::state::{DEFAULT_CLUSTER, Process};
 use crate::tools::{self, Silent, Terminal, run};
 
 /// Runs in a node: see there.
 const SERVE: &str = include_str!("serve");
+/// How long a container may take to be removed.
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// In a lab's folder, and in the checkout's own: that Docker may hold something of it.
 const MARK: &str = "docker";
 
@@ -39,19 +43,9 @@ const MARK: &str = "docker";
 /// # Errors
 /// When an image is missing or a component does not start; nothing is left running.
 pub(super) async fn start(site: Site) -> Result<Box<dyn Running>, LabError> {
-    let mut kinds = site.plan.providers.values().map(|provider| provider.kind);
-    if kinds.any(|kind| kind == ProviderKind::Keycloak) {
-        return Err(LabError::Missing {
-            what: format!(
-                "{}: there is no Keycloak for labs of containers yet",
-                site.plan.lab
-            ),
-            help: "run this lab on the process backend, or on the embedded one".to_owned(),
-        });
-    }
     let folder = site.folder.clone();
     let started = async {
-        let workshop = Workshop::open().await?;
+        let workshop = Workshop::open(&site).await?;
         process::start_with(site, Some(&workshop)).await
     };
     let started = started.await;
@@ -77,7 +71,10 @@ fn name(folder: &Path) -> String {
     format!("authlab-{hex}")
 }
 
-/// Makes the lab's network and answers with this machine's address in it.
+/// Makes the lab's network, and answers with this machine's address for all labs.
+///
+/// It is the one that Docker's own network has on this machine: containers of every network reach
+/// it, and pods by their node, so that labs can share a server and its certificate.
 ///
 /// # Errors
 /// When Docker does not do as asked.
@@ -86,27 +83,18 @@ pub(super) async fn address(folder: &Path) -> Result<IpAddr, LabError> {
     write(folder.join(MARK), b"")?;
     write(Checkout::here().private().join(MARK), b"")?;
     let name = name(folder);
-    let gateway = [
-        "network",
-        "inspect",
-        "--format",
-        "{{(index .IPAM.Config 0).Gateway}}",
-        &name,
-    ];
-    let label = format!("{LABEL}={}", folder.display());
     // A second round of addresses finds it there.
-    let found = match docker::ask(&gateway).await {
-        Ok(found) => found,
-        Err(_) => {
-            docker::ask(&["network", "create", "--label", &label, &name]).await?;
-            docker::ask(&gateway).await?
-        }
-    };
+    if docker::ask(&["network", "inspect", &name]).await.is_err() {
+        let label = format!("{LABEL}={}", folder.display());
+        docker::ask(&["network", "create", "--label", &label, &name]).await?;
+    }
+    let format = "{{(index .IPAM.Config 0).Gateway}}";
+    let found = docker::ask(&["network", "inspect", "--format", format, "bridge"]).await?;
     found
         .parse::<Ipv4Addr>()
         .map(IpAddr::V4)
         .map_err(|_| LabError::Api {
-            what: format!("the address of Docker's network {name}"),
+            what: "this machine's address in Docker's network `bridge`".to_owned(),
             why: format!("`{found}` is none"),
         })
 }
@@ -162,31 +150,48 @@ pub(crate) async fn export(
 /// What a lab's containers are made of.
 pub(super) struct Workshop {
     kind: PathBuf,
-    node: String,
-    dex: String,
+    /// Runs a container.
+    runner: PathBuf,
+    /// The names of images.
+    images: Vec<Image>,
 }
 
 impl Workshop {
-    /// Makes sure that kind and the images are built.
-    pub(super) async fn open() -> Result<Self, LabError> {
+    /// Makes sure that everything is built which the lab needs.
+    pub(super) async fn open(site: &Site) -> Result<Self, LabError> {
         let (checkout, progress) = (Checkout::here(), Terminal::stderr());
+        let mut wanted = vec![Of::Node];
+        let kinds = [
+            (ProviderKind::Dex, Of::Dex),
+            (ProviderKind::Keycloak, Of::Keycloak),
+        ];
+        let has = |kind| {
+            let mut providers = site.plan.providers.values();
+            providers.any(|provider| provider.kind == kind)
+        };
+        wanted.extend(kinds.iter().filter(|(kind, _)| has(*kind)).map(|it| it.1));
         let tools = tools::ensure(checkout.root(), &[tools::KIND], &progress).await?;
-        let wanted = [Image::Node, Image::Dex];
         let images = images::ensure(checkout.root(), &wanted, &progress).await?;
-        let mut references = images.into_iter().map(|image| image.reference);
         Ok(Self {
             kind: tools.path("kind")?.to_owned(),
-            node: references.next().unwrap_or_default(),
-            dex: references.next().unwrap_or_default(),
+            runner: container::runner(&progress).await?,
+            images,
         })
     }
 
-    /// Dex in a container, on this machine's own network: its address is in its file.
+    fn image(&self, of: Of) -> Result<&str, LabError> {
+        let mut images = self.images.iter();
+        let image = images.find(|image| image.kind == of);
+        image
+            .map(|image| image.reference.as_str())
+            .ok_or_else(|| LabError::Missing {
+                what: format!("no image of {}", of.name()),
+                help: "`cargo xtask images` builds it".to_owned(),
+            })
+    }
+
+    /// Dex in a container.
     pub(super) fn dex(&self, site: &Site, name: &str, file: &Path) -> Result<Program, LabError> {
-        let mut args: Vec<String> = ["run", "--rm", "--network", "host", "--label"]
-            .map(str::to_owned)
-            .into();
-        args.push(format!("{LABEL}={}", site.folder.display()));
         let files = [
             "ca".to_owned(),
             format!("{name}.cert"),
@@ -195,20 +200,21 @@ impl Workshop {
         let files = files
             .iter()
             .filter_map(|file| site.values.get(&format!("lab.file.{file}")));
-        for file in files.cloned().chain([file.display().to_string()]) {
-            args.extend(["--volume".to_owned(), format!("{file}:{file}:ro")]);
-        }
-        args.extend([
-            self.dex.clone(),
-            "serve".to_owned(),
-            file.display().to_string(),
-        ]);
-        Ok(Program {
-            name: name.to_owned(),
-            path: docker::program()?,
-            args: args.into_iter().map(Into::into).collect(),
-            folder: site.folder.clone(),
-        })
+        let file = file.display().to_string();
+        let files: Vec<String> = files.cloned().chain([file.clone()]).collect();
+        let command = ["serve".to_owned(), file];
+        let parts = (self.image(Of::Dex)?, &command[..], &files[..]);
+        container::program(site, &self.runner, name, parts)
+    }
+
+    /// Keycloak in a container that labs share, in whose `folder` it is started as `start` says.
+    pub(super) async fn keycloak<N>(
+        &self,
+        folder: &Path,
+        start: Start<N>,
+    ) -> io::Result<(Process, N)> {
+        let image = self.image(Of::Keycloak).map_err(io::Error::other)?;
+        container::shared(&self.runner, image, folder, start).await
     }
 
     /// The node of a cluster that is to be made, in which the API server has these files.
@@ -257,7 +263,13 @@ impl Workshop {
         flags.extend(issuer.map(|issuer| ("service-account-issuer".to_owned(), issuer)));
         // kind's own token, by which nodes join, is known to everybody.
         flags.push(("enable-bootstrap-token-auth".to_owned(), "false".to_owned()));
-        let text = config::text(&self.node, port, &mounts, &flags, config::cgroup_v2());
+        let text = config::text(
+            self.image(Of::Node)?,
+            port,
+            &mounts,
+            &flags,
+            config::cgroup_v2(),
+        );
         let config = write(
             site.folder.join(format!("{cluster}-kind.yaml")),
             text.as_bytes(),

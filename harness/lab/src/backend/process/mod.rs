@@ -77,7 +77,7 @@ pub(super) async fn start_with(
     workshop: Option<&Workshop>,
 ) -> Result<Box<dyn Running>, LabError> {
     let tools = tools(&site).await?;
-    let keycloaks = Keycloaks::start(&mut site).await?;
+    let keycloaks = Keycloaks::start(&mut site, workshop).await?;
     let rest = rest(site, tools, workshop, keycloaks.as_ref());
     let (started, ()) = tokio::try_join!(rest, import(keycloaks.as_ref()))?;
     Ok(Box::new(Processes {

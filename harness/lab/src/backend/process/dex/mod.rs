@@ -5,6 +5,7 @@ mod keys;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use authlab_idp::fault::Fault;
 use authlab_idp::port;
@@ -13,7 +14,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::{GRACE, LabError, READY, Site, first, outlived, release, taken_port, write};
 use crate::backend::ONLY_DOWN;
-use crate::backend::kind::Workshop;
+use crate::backend::kind::{self, Workshop};
 use crate::control::Response;
 use crate::exec::{Child, Program};
 use crate::plan::Text;
@@ -33,6 +34,8 @@ struct Dex {
     file: PathBuf,
     /// The lab's CA, PEM.
     ca: String,
+    /// How long it may take to end.
+    grace: Duration,
     /// Keeps the port while Dex does not run.
     _port: TcpSocket,
     /// What it runs from; held while that changes.
@@ -190,6 +193,7 @@ impl Dex {
             issuer,
             file,
             ca: site.authority.certificate_pem().to_owned(),
+            grace: workshop.map_or(GRACE, |_| kind::GRACE),
             _port: port::reserve(address).map_err(|_| LabError::AddressInUse {
                 component: component(),
                 port: address.port(),
@@ -220,7 +224,7 @@ impl Dex {
     async fn stop(&self) {
         // Its end is not a death from here on.
         if let Some(child) = self.running.send_replace(None) {
-            child.stop(GRACE).await;
+            child.stop(self.grace).await;
         }
     }
 

@@ -24,13 +24,12 @@ use self::door::Door;
 use self::server::Server;
 use super::{LabError, Site};
 use crate::backend::ONLY_DOWN;
-use crate::checkout::Checkout;
+use crate::backend::kind::Workshop;
 use crate::folder;
 use crate::plan::{Provider, Text};
 use crate::realm;
 use crate::refusal;
 use crate::spec::ProviderKind;
-use crate::tools::{self, Terminal};
 use crate::wait::{Look, until};
 
 /// How long a realm that has been imported may take to answer.
@@ -63,14 +62,15 @@ struct Realm {
 impl Keycloaks {
     /// Uses the shared server, which is started when none runs, and takes the addresses of the
     /// lab's realms. `None` when the lab has no Keycloak.
-    pub(super) async fn start(site: &mut Site) -> Result<Option<Self>, LabError> {
+    pub(super) async fn start(
+        site: &mut Site,
+        workshop: Option<&Workshop>,
+    ) -> Result<Option<Self>, LabError> {
         let is_keycloak = |provider: &Provider| provider.kind == ProviderKind::Keycloak;
         if !site.plan.providers.values().any(is_keycloak) {
             return Ok(None);
         }
-        let root = Checkout::here();
-        let distribution = tools::keycloak(root.root(), &Terminal::stderr()).await?;
-        let server = Server::join(site, &distribution).await?;
+        let server = Server::join(site, workshop).await?;
         let mut realms = BTreeMap::new();
         for (name, provider) in site.plan.providers.clone() {
             let (true, Some(file)) = (is_keycloak(&provider), provider.config.clone()) else {

@@ -14,10 +14,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::admin::Admin;
+use crate::backend::kind::Workshop;
 use crate::backend::{LabError, Site};
+use crate::checkout::Checkout;
 use crate::exec::{Shared, Start, last_words};
 use crate::state::write_private;
-use crate::tools::{Distribution, JAR};
+use crate::tools::{self, Distribution, JAR, Terminal};
 use crate::wait::{Look, until};
 
 const NAME: &str = "keycloak";
@@ -50,6 +52,9 @@ const JAVA: &[&str] = &[
     "-Dquarkus-log-max-startup-records=10000",
 ];
 
+/// Java and the distribution in an image of it.
+const IN_ITS_IMAGE: (&str, &str) = ("java", "/opt/keycloak");
+
 /// The parts of a distribution. They are only read; what is written lies beside them.
 const PARTS: [&str; 4] = ["lib", "conf", "providers", "themes"];
 
@@ -69,12 +74,28 @@ pub(super) struct Note {
 }
 
 impl Server {
-    /// Uses the server of the checkout that the lab belongs to.
-    pub(super) async fn join(site: &Site, distribution: &Distribution) -> Result<Self, LabError> {
-        let folder = folder(site);
-        let certificate = site
-            .authority
-            .server_certificate(&["127.0.0.1", "localhost"])?;
+    /// Uses the server of the checkout that the lab belongs to: a process, or a container of a
+    /// workshop. Labs reach it at the address of `site`'s providers.
+    pub(super) async fn join(site: &Site, workshop: Option<&Workshop>) -> Result<Self, LabError> {
+        let distribution = match workshop {
+            Some(_) => Distribution {
+                java: IN_ITS_IMAGE.0.into(),
+                home: IN_ITS_IMAGE.1.into(),
+                version: String::new(),
+            },
+            None => tools::keycloak(Checkout::here().root(), &Terminal::stderr()).await?,
+        };
+        let addresses = site
+            .listeners
+            .values()
+            .filter_map(|it| it.local_addr().ok());
+        let mut hosts: Vec<String> = addresses.map(|address| address.ip().to_string()).collect();
+        hosts.extend(["127.0.0.1".to_owned(), "localhost".to_owned()]);
+        hosts.sort();
+        hosts.dedup();
+        let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        let certificate = site.authority.server_certificate(&hosts)?;
+        let folder = folder(site, workshop.is_some());
         let start = |folder: &Path| {
             let file = |name: &str, content: &str| {
                 let path = folder.join(name);
@@ -82,9 +103,15 @@ impl Server {
             };
             let cert = file("tls.pem", &certificate.pem)?;
             let key = file("tls-key.pem", certificate.key_pem.expose_secret())?;
-            start(folder, distribution, &cert, &key)
+            start(folder, &distribution, &cert, &key)
         };
-        let joined = Shared::join(&folder, start).await;
+        let joined = match workshop {
+            Some(workshop) => {
+                let start = || async { workshop.keycloak(&folder, start(&folder)?).await };
+                Shared::join_with(&folder, start).await
+            }
+            None => Shared::join(&folder, start).await,
+        };
         let shared = joined.map_err(|cause| LabError::System {
             what: "cannot start keycloak".to_owned(),
             cause,
@@ -165,10 +192,14 @@ fn cause(log: &str) -> Option<String> {
     log.lines().rev().find_map(told)
 }
 
-/// `.authlab/keycloak`, beside the folder of all labs.
-fn folder(site: &Site) -> PathBuf {
+/// `.authlab/keycloak`, beside the folder of all labs; that of a container has another.
+fn folder(site: &Site, contained: bool) -> PathBuf {
     let labs = site.folder.parent().unwrap_or(&site.folder);
-    labs.with_file_name(NAME)
+    labs.with_file_name(if contained {
+        "keycloak-container"
+    } else {
+        NAME
+    })
 }
 
 fn start(
