@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::source::{Source, SourceError, files, nearest, yaml_files};
-use crate::spec::{ApiServerSpec, ClientSpec, LabFile, ProviderKind, ProviderSpec, UserSpec};
+use crate::spec::{
+    ApiServerSpec, ClientSpec, LabFile, ProviderKind, ProviderSpec, ServiceSpec, UserSpec,
+};
 use crate::state::DEFAULT_CLUSTER;
 
 /// A file as it was read: its name for messages, and its text with placeholders.
@@ -75,6 +77,9 @@ pub struct Plan {
     /// Issuers of service-account tokens that the lab file names, by API server.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub service_account_issuers: BTreeMap<String, String>,
+    /// Services that the API server calls by their names, by a name for placeholders.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub services: BTreeMap<String, ServiceSpec>,
     /// The lab file, where `authentication` comes from it: for errors to show.
     pub file: Option<Text>,
 }
@@ -125,6 +130,9 @@ impl Plan {
             authentication: authentication(file.api_server)?,
             api_servers,
             service_account_issuers,
+            services: (file.services.into_iter())
+                .map(|(name, service)| (name.0, service))
+                .collect(),
             file: Some(Text {
                 name: source.name().to_owned(),
                 text: source.text().to_owned(),

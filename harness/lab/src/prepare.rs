@@ -129,6 +129,18 @@ pub(crate) async fn site(
         };
         set(format!("lab.idp.{name}.issuer"), &issuer);
     }
+    for (name, service) in &plan.services {
+        let ip = service.cluster_ip.to_string();
+        let certificate = authority.server_certificate(&[&service.host, &ip])?;
+        for (what, value) in [
+            ("host", service.host.as_str()),
+            ("ip", &ip),
+            ("cert", &certificate.pem),
+            ("key", certificate.key_pem.expose_secret()),
+        ] {
+            set(format!("lab.service.{name}.{what}"), value);
+        }
+    }
     // What the file of a realm calls itself; in a lab with several, each says its own.
     let mut realms = plan.providers.keys();
     let realm = realms.find_map(|name| values.get(&format!("lab.idp.{name}.realm")));

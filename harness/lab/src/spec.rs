@@ -30,6 +30,31 @@ pub struct LabFile {
     /// other objects, that trust other issuers.
     #[serde(default)]
     pub api_servers: BTreeMap<ClusterName, ApiServerSpec>,
+    /// Services in the cluster that the API server calls by their names, by a name for placeholders:
+    /// `${lab.service.NAME.host}`, `.ip`, `.cert` and `.key`. In a lab with pods only.
+    #[serde(default)]
+    pub services: BTreeMap<ServiceName, ServiceSpec>,
+}
+
+/// A Service whose address is known before there is a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ServiceSpec {
+    /// Its name in the cluster's DNS: `<service>.<namespace>.svc.cluster.local`.
+    pub host: String,
+    /// Its `spec.clusterIP`, among 10.96.0.0/16. The API server's pod knows the name by it: the
+    /// cluster's DNS is not for those on a node's own network.
+    pub cluster_ip: std::net::Ipv4Addr,
+}
+
+/// The name of a service: part of placeholders.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServiceName(pub String);
+
+impl<'de> Deserialize<'de> for ServiceName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        plain(String::deserialize(deserializer)?, "a service").map(Self)
+    }
 }
 
 /// The name of an API server beside the default one.

@@ -42,11 +42,18 @@ impl BackendKind {
     #[must_use]
     pub fn capabilities(self) -> &'static [Capability] {
         match self {
-            Self::Embedded | Self::Process | Self::Kind => &[
+            Self::Embedded | Self::Process => &[
                 Capability::Configure,
                 Capability::ClientCertificate,
                 Capability::AuditLog,
                 Capability::Providers,
+            ],
+            Self::Kind => &[
+                Capability::Configure,
+                Capability::ClientCertificate,
+                Capability::AuditLog,
+                Capability::Providers,
+                Capability::Pods,
             ],
         }
     }
@@ -74,6 +81,8 @@ pub enum Capability {
     AuditLog,
     /// Identity providers can be broken, configured anew and given new keys.
     Providers,
+    /// Pods run: nodes are there, and programs in them.
+    Pods,
     /// The program kubectl is on this machine: in the tool cache or on PATH.
     Kubectl,
     /// The program kubelogin is on this machine: in the tool cache or on PATH.

@@ -3,6 +3,7 @@
 //! An image is tagged with a key made of its recipe and its programs: what is there under its tag
 //! is never built again. Docker's own store is the cache.
 
+mod client;
 mod debian;
 mod dex;
 mod docker;
@@ -27,10 +28,12 @@ pub enum Kind {
     Dex,
     /// Keycloak, with Java.
     Keycloak,
+    /// A pod that logs in with its service account's token.
+    Client,
 }
 
 /// Every image there is, quick builds first.
-pub const ALL: [Kind; 3] = [Kind::Dex, Kind::Keycloak, Kind::Node];
+pub const ALL: [Kind; 4] = [Kind::Client, Kind::Dex, Kind::Keycloak, Kind::Node];
 
 impl Kind {
     /// As it is written on the command line.
@@ -40,6 +43,7 @@ impl Kind {
             Self::Node => "node",
             Self::Dex => "dex",
             Self::Keycloak => "keycloak",
+            Self::Client => "client",
         }
     }
 }
@@ -70,6 +74,7 @@ pub async fn ensure(
     for kind in wanted {
         images.push(match kind {
             Kind::Node => one(&node::Recipe::read(root, progress).await?, progress).await?,
+            Kind::Client => one(&client::Recipe::read(root)?, progress).await?,
             Kind::Dex => one(&dex::Recipe::read(root, progress).await?, progress).await?,
             Kind::Keycloak => one(&keycloak::Recipe::read(root, progress).await?, progress).await?,
         });

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::{ClusterName, FLAGS, FlagValue, ProviderName};
+use super::{ClusterName, FLAGS, FlagValue, ProviderName, ServiceName};
 
 /// The schema of [`super::flags`].
 pub fn flags_schema(generator: &mut SchemaGenerator) -> Schema {
@@ -50,6 +50,16 @@ impl JsonSchema for ProviderName {
 impl JsonSchema for ClusterName {
     fn schema_name() -> Cow<'static, str> {
         "ClusterName".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        name()
+    }
+}
+
+impl JsonSchema for ServiceName {
+    fn schema_name() -> Cow<'static, str> {
+        "ServiceName".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {

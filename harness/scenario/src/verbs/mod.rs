@@ -11,6 +11,7 @@ mod exec;
 mod fault;
 mod forgeries;
 mod introspect;
+mod job;
 mod login;
 mod logout;
 mod mend;
@@ -190,6 +191,8 @@ verbs! {
     Token(token::Token),
     /// Has a forge make several hundred forged tokens and shows them to the API server.
     Forgeries(forgeries::Forgeries),
+    /// Waits for the end of a job in the cluster.
+    Job(job::Job),
     /// Has the API server issue a service-account token.
     ServiceAccountToken(service_account_token::ServiceAccountToken),
     /// Has the lab's CA issue a client certificate.

@@ -13,6 +13,8 @@ pub(super) struct Mounts {
     pub(super) service_accounts: (PathBuf, PathBuf),
     /// The folder of the API server's own files: a folder, so that a file in it can be replaced.
     pub(super) server: PathBuf,
+    /// What is changed in the manifests that kubeadm writes.
+    pub(super) patches: PathBuf,
     /// The file that flags name the lab's CA by.
     pub(super) lab_ca: PathBuf,
 }
@@ -33,6 +35,7 @@ pub(super) fn text(
     cgroup_v2: bool,
 ) -> String {
     const PKI: &str = "/etc/kubernetes/pki";
+    const PATCHES: &str = "/authlab/patches";
     let mount = |host: &Path, inside: &str| json!({ "hostPath": host, "containerPath": inside });
     let (server, lab_ca) = (&mounts.server, &mounts.lab_ca);
     let same = |path: &Path| json!({ "hostPath": path, "containerPath": path });
@@ -63,6 +66,11 @@ pub(super) fn text(
         "controllerManager": alone,
         "scheduler": alone,
     });
+    let init = json!({
+        "kind": "InitConfiguration",
+        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "patches": { "directory": PATCHES },
+    });
     let mut kubelet = json!({
         "kind": "KubeletConfiguration",
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -81,7 +89,7 @@ pub(super) fn text(
             "disableDefaultCNI": true,
         },
         // JSON is YAML.
-        "kubeadmConfigPatches": [cluster.to_string(), kubelet.to_string()],
+        "kubeadmConfigPatches": [cluster.to_string(), init.to_string(), kubelet.to_string()],
         "nodes": [{
             "role": "control-plane",
             "image": image,
@@ -94,6 +102,7 @@ pub(super) fn text(
                 mount(&mounts.service_accounts.1, &format!("{PKI}/sa.key")),
                 same(server),
                 same(lab_ca),
+                mount(&mounts.patches, PATCHES),
             ],
         }],
     });

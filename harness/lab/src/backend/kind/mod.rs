@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use authlab_pki::Algorithm;
 use secrecy::ExposeSecret;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
@@ -35,6 +36,8 @@ use crate::tools::{self, Silent, Terminal, run};
 const SERVE: &str = include_str!("serve");
 /// How long a container may take to be removed.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
+/// What nodes are given for pods, in labs whose clusters have services.
+const IN_PODS: [Of; 2] = [Of::Dex, Of::Client];
 /// In a lab's folder, and in the checkout's own: that Docker may hold something of it.
 const MARK: &str = "docker";
 
@@ -42,10 +45,15 @@ const MARK: &str = "docker";
 ///
 /// # Errors
 /// When an image is missing or a component does not start; nothing is left running.
-pub(super) async fn start(site: Site) -> Result<Box<dyn Running>, LabError> {
+pub(super) async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> {
     let folder = site.folder.clone();
     let started = async {
         let workshop = Workshop::open(&site).await?;
+        let images = workshop.images.iter();
+        site.values.extend(images.map(|image| {
+            let name = format!("lab.image.{}", image.kind.name());
+            (name, image.reference.clone())
+        }));
         process::start_with(site, Some(&workshop)).await
     };
     let started = started.await;
@@ -170,6 +178,15 @@ impl Workshop {
             providers.any(|provider| provider.kind == kind)
         };
         wanted.extend(kinds.iter().filter(|(kind, _)| has(*kind)).map(|it| it.1));
+        if !site.plan.services.is_empty() {
+            wanted.extend(
+                IN_PODS
+                    .iter()
+                    .filter(|of| !wanted.contains(of))
+                    .copied()
+                    .collect::<Vec<_>>(),
+            );
+        }
         let tools = tools::ensure(checkout.root(), &[tools::KIND], &progress).await?;
         let images = images::ensure(checkout.root(), &wanted, &progress).await?;
         Ok(Self {
@@ -247,7 +264,15 @@ impl Workshop {
             .key(Algorithm::RS256, &service_account_key(cluster))?;
         let pki = site.folder.join(format!("{cluster}-pki"));
         let file = |name: &str, content: &str| write(pki.join(name), content.as_bytes());
+        let hosts: Vec<Value> = (site.plan.services.values())
+            .map(|service| json!({ "ip": service.cluster_ip, "hostnames": [service.host] }))
+            .collect();
+        let patch = json!({ "spec": { "hostAliases": hosts } });
+        let patches = site.folder.join(format!("{cluster}-patches"));
+        let name = patches.join("kube-apiserver+strategic.json");
+        write(name, patch.to_string().as_bytes())?;
         let mounts = Mounts {
+            patches,
             authority: (
                 file("ca.crt", site.authority.certificate_pem())?,
                 Checkout::here().private().join("pki/ca-key.pem"),
@@ -263,6 +288,11 @@ impl Workshop {
         flags.extend(issuer.map(|issuer| ("service-account-issuer".to_owned(), issuer)));
         // kind's own token, by which nodes join, is known to everybody.
         flags.push(("enable-bootstrap-token-auth".to_owned(), "false".to_owned()));
+        // kubeadm sets those of a name, its groups and the rest.
+        flags.push((
+            "requestheader-uid-headers".to_owned(),
+            "X-Remote-Uid".to_owned(),
+        ));
         let text = config::text(
             self.image(Of::Node)?,
             port,
@@ -274,7 +304,17 @@ impl Workshop {
             site.folder.join(format!("{cluster}-kind.yaml")),
             text.as_bytes(),
         )?;
-        self.create(site, &node.name, &config).await
+        self.create(site, &node.name, &config).await?;
+        if site.plan.services.is_empty() {
+            return Ok(());
+        }
+        let mut load = Command::new(&self.kind);
+        load.args(["load", "docker-image", "--name", &node.name]);
+        for of in IN_PODS {
+            load.arg(self.image(of)?);
+        }
+        let loaded = run::run(load, "kind", &Silent).await;
+        loaded.map_err(|lines| kind_failed("gave a node no images", &lines))
     }
 
     async fn create(&self, site: &Site, name: &str, config: &Path) -> Result<(), LabError> {
@@ -287,11 +327,15 @@ impl Workshop {
             .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", self::name(&site.folder))
             .env(LABEL, &site.folder);
         let made = run::run(create, "kind", &Silent).await;
-        made.map_err(|lines| LabError::Component {
-            component: "kind".to_owned(),
-            what: "made no cluster".to_owned(),
-            lines: run::last(&lines),
-        })
+        made.map_err(|lines| kind_failed("made no cluster", &lines))
+    }
+}
+
+fn kind_failed(what: &str, lines: &[String]) -> LabError {
+    LabError::Component {
+        component: "kind".to_owned(),
+        what: what.to_owned(),
+        lines: run::last(lines),
     }
 }
 

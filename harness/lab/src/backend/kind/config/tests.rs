@@ -10,6 +10,7 @@ fn the_labs_own_authority_and_files_are_the_clusters() {
         service_accounts: (path("sa.pub"), path("sa.key")),
         server: path("kube-apiserver"),
         lab_ca: path("ca.pem"),
+        patches: path("patches"),
     };
     let flag = |value: &str| ("oidc-signing-algs".to_owned(), value.to_owned());
     let flags = [flag("RS256"), flag("ES256")];

@@ -1,0 +1,3 @@
+module authlab/client
+
+go 1.24
