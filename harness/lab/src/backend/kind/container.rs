@@ -19,11 +19,30 @@ use crate::tools::{Event, Progress, ToolsError};
 
 /// The package of the program.
 const PACKAGE: &str = "authlab-containers";
+/// What it is called.
+const PROGRAM: &str = "authlab-container";
+/// What it is made of, below the checkout's root.
+const SOURCES: [&str; 3] = [
+    "harness/containers/Cargo.toml",
+    "harness/containers/src/main.rs",
+    "harness/containers/src/spec.rs",
+];
 /// Describes a container, beside what it runs from.
 const SPEC: &str = "container.json";
 
-/// The program, built when it is not: most labs need no containers, and it takes a minute.
+/// The program, built when it is not: most labs need no containers, and it takes a minute. Cargo is
+/// left alone where it has nothing to do: it waits for every other build of the checkout.
 pub(super) async fn runner(progress: &dyn Progress) -> Result<PathBuf, ToolsError> {
+    let root = Checkout::here().root().to_owned();
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+    let program = target.join("debug").join(PROGRAM);
+    let written = |path: &Path| std::fs::metadata(path).and_then(|there| there.modified());
+    let sources = SOURCES.iter().map(|source| written(&root.join(source)));
+    if let (Ok(built), Some(Ok(changed))) = (written(&program), newest(sources))
+        && built > changed
+    {
+        return Ok(program);
+    }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let failed = |lines: String| ToolsError::Build {
         tool: PACKAGE.to_owned(),
@@ -37,7 +56,7 @@ pub(super) async fn runner(progress: &dyn Progress) -> Result<PathBuf, ToolsErro
     });
     let built = Command::new(cargo)
         .args(["build", "--package", PACKAGE, "--message-format=json"])
-        .current_dir(Checkout::here().root())
+        .current_dir(&root)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()
@@ -54,6 +73,13 @@ pub(super) async fn runner(progress: &dyn Progress) -> Result<PathBuf, ToolsErro
         Some(program) if built.status.success() => Ok(program),
         _ => Err(failed(String::from_utf8_lossy(&built.stderr).into_owned())),
     }
+}
+
+/// The latest of several times; an error where one is not known.
+fn newest(
+    times: impl Iterator<Item = io::Result<std::time::SystemTime>>,
+) -> Option<io::Result<std::time::SystemTime>> {
+    times.reduce(|one, other| Ok(one?.max(other?)))
 }
 
 /// What every container of ours has; on this machine's own network, since the address of a provider
