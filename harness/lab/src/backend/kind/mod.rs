@@ -4,9 +4,12 @@
 //! One issuer URL serves host, nodes and pods: providers listen on the address that Docker's own
 //! network has on this machine, which containers of every network reach.
 
+mod cause;
 mod config;
 mod container;
 mod docker;
+
+pub(super) use self::cause::of as cause;
 
 use std::ffi::OsString;
 use std::io;
@@ -56,11 +59,14 @@ pub(super) async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> 
         }));
         process::start_with(site, Some(&workshop)).await
     };
-    let started = started.await;
-    if started.is_err() {
-        clear(folder).await;
+    match started.await {
+        Ok(started) => Ok(started),
+        Err(error) => {
+            let error = cause::of(&folder, error).await;
+            clear(folder).await;
+            Err(error)
+        }
     }
-    started
 }
 
 /// Removes what Docker holds of the lab, and only tells when it does not.
@@ -326,6 +332,10 @@ impl Workshop {
             .arg(site.folder.join(format!("{name}.kubeconfig")))
             .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", self::name(&site.folder))
             .env(LABEL, &site.folder);
+        for proxy in ["http_proxy", "https_proxy", "no_proxy"] {
+            // kind passes them on to the API server, which would look for its issuers there.
+            create.env_remove(proxy).env_remove(proxy.to_uppercase());
+        }
         let made = run::run(create, "kind", &Silent).await;
         made.map_err(|lines| kind_failed("made no cluster", &lines))
     }
@@ -354,25 +364,24 @@ impl Node {
     /// What starts the API server with the flags that are added to its arguments, and lives as long
     /// as it does.
     pub(super) fn server(&self, site: &Site, name: &str) -> Result<Program, LabError> {
+        program(site, name, self.script("run"))
+    }
+
+    /// Lives as long as the node's etcd. The node looks after its controllers itself.
+    pub(super) fn controllers(&self, site: &Site, name: &str) -> Result<Program, LabError> {
+        program(site, name, self.script("guard"))
+    }
+
+    fn script(&self, word: &str) -> Vec<OsString> {
         let script = self.script.clone().into_os_string();
         let container = self.container.clone().into();
-        let args = vec![
+        vec![
             "exec".into(),
             container,
             "bash".into(),
             script,
-            "run".into(),
-        ];
-        program(site, name, args)
-    }
-
-    /// Lives as long as the node, which looks after its controllers itself.
-    pub(super) fn controllers(&self, site: &Site, name: &str) -> Result<Program, LabError> {
-        program(
-            site,
-            name,
-            vec!["wait".into(), self.container.clone().into()],
-        )
+            word.into(),
+        ]
     }
 
     /// Ends the API server, and returns when it is gone; but not the first one, which has yet to be

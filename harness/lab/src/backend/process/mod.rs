@@ -239,11 +239,15 @@ impl Processes {
 
     /// Ends when a component has ended that should live.
     async fn death(&self) -> LabError {
-        tokio::select! {
+        let error = tokio::select! {
             error = first(self.clusters.values().map(Cluster::died)) => error,
             error = self.dexes.died() => error,
             error = self.etcd.died() => error,
             error = server_death(self.keycloaks.as_ref()) => error,
+        };
+        match self.contained {
+            true => kind::cause(&self.site.folder, error).await,
+            false => error,
         }
     }
 }
