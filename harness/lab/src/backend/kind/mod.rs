@@ -375,13 +375,7 @@ impl Node {
     fn script(&self, word: &str) -> Vec<OsString> {
         let script = self.script.clone().into_os_string();
         let container = self.container.clone().into();
-        vec![
-            "exec".into(),
-            container,
-            "bash".into(),
-            script,
-            word.into(),
-        ]
+        vec!["exec".into(), container, "bash".into(), script, word.into()]
     }
 
     /// Ends the API server, and returns when it is gone; but not the first one, which has yet to be
