@@ -7,9 +7,12 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{LabError, docker, name};
+use crate::wait::{Look, until};
 
 /// How long Docker may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
+/// How long Docker may take to notice a node's end.
+const MOMENT: Duration = Duration::from_secs(1);
 /// What the node's own guard says first: see `serve`.
 const ETCD: &str = "etcd ended";
 /// How many lines of its log a dead node shows.
@@ -33,17 +36,23 @@ pub(crate) async fn of(folder: &Path, error: LabError) -> LabError {
             lines: format!("{why}\n`cargo xtask doctor` says what to do about it"),
         };
     }
-    if let Some(node) = dead_node(folder).await {
-        return node;
-    }
-    match error {
-        LabError::Component { lines, .. } if lines.starts_with(ETCD) => LabError::Component {
+    if let LabError::Component { lines, .. } = &error
+        && let Some(words) = lines.strip_prefix(ETCD)
+    {
+        return LabError::Component {
             component: "etcd".to_owned(),
             what: "ended in the cluster's node".to_owned(),
-            lines: lines[ETCD.len()..].trim_start().to_owned(),
-        },
-        other => other,
+            lines: words.trim_start().to_owned(),
+        };
     }
+    // What ran in a node ends a moment before Docker says so of the node.
+    let dead = until("the end of a node", MOMENT, || async {
+        match dead_node(folder).await {
+            Some(node) => Look::Ready(node),
+            None => Look::NotYet("every node runs".to_owned()),
+        }
+    });
+    dead.await.unwrap_or(error)
 }
 
 /// A node of the lab that does not run any more.
