@@ -159,7 +159,7 @@ impl Scenario {
     pub fn changes_authentication(&self) -> bool {
         self.steps()
             .iter()
-            .any(|step| step.value.name() == "configure")
+            .any(|step| matches!(&step.value, Step::Configure(change) if change.is_of_api_server()))
     }
 
     pub(crate) fn root(&self) -> &Path {

@@ -256,3 +256,14 @@ proptest! {
         let _ = load(root.path(), &EVERY_VERB[..at]);
     }
 }
+
+#[test]
+fn another_file_for_a_provider_changes_no_authentication() {
+    let root = root();
+    let changes = |configure: &str| {
+        let text = format!("name: x\nlab: dex\nsteps:\n  - configure: {configure}\n");
+        load(root.path(), &text).unwrap().changes_authentication()
+    };
+    assert!(changes("{ flags: { oidc-client-id: kube } }"));
+    assert!(!changes("{ idp: dex, config: dex/config.yaml }"));
+}

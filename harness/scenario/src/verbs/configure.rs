@@ -91,6 +91,11 @@ impl Configure {
         Ok(Authentication { config, flags })
     }
 
+    /// Whether it is the API server that gets something else, not a provider.
+    pub fn is_of_api_server(&self) -> bool {
+        self.idp.is_none()
+    }
+
     fn wanted(&self) -> (&'static str, Option<&TextMatch>) {
         match self.expect.as_deref() {
             None | Some(Expect::InForce {}) => ("in force", None),
