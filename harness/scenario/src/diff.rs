@@ -137,19 +137,11 @@ mod tests {
     fn report(outcome: Outcome, seen: Value) -> Report {
         let mut scenario = ScenarioReport::unreached("lab::s", "s", "scenarios/s.yaml", "lab");
         scenario.outcome = outcome;
+        let place = Place { line: 4, column: 5 };
         scenario.steps.push(StepReport {
-            verb: "whoami".to_owned(),
-            summary: "whoami".to_owned(),
-            place: Place { line: 4, column: 5 },
             outcome,
-            milliseconds: 1,
-            rows: Vec::new(),
-            reason: None,
-            nearest: None,
-            matrix: None,
-            reproduce: None,
-            fault: None,
             seen,
+            ..StepReport::planned("whoami", "whoami", place)
         });
         Report {
             scenarios: vec![scenario],

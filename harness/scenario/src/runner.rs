@@ -7,7 +7,6 @@ use authlab_lab::control::Request;
 use authlab_lab::render;
 use authlab_lab::source::Source;
 use authlab_lab::state::{DEFAULT_CLUSTER, State};
-use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -277,22 +276,8 @@ async fn clear(scenario: &Scenario, context: &mut Context<'_>) -> Result<(), Fau
 
 fn planned(step: &Spanned<Step>) -> StepReport {
     let verb = step.value.name();
-    StepReport {
-        summary: format!("{verb} {}", step.value.verb().summary())
-            .trim_end()
-            .to_owned(),
-        verb,
-        place: place(step.referenced),
-        outcome: Outcome::NotRun,
-        milliseconds: 0,
-        rows: Vec::new(),
-        reason: None,
-        nearest: None,
-        matrix: None,
-        reproduce: None,
-        fault: None,
-        seen: Value::Null,
-    }
+    let summary = format!("{verb} {}", step.value.verb().summary());
+    StepReport::planned(&verb, summary.trim_end(), place(step.referenced))
 }
 
 fn place(location: Location) -> Place {

@@ -21,18 +21,10 @@ fn row(what: &str, expected: &str, seen: &str) -> Row {
 
 fn step(outcome: Outcome, rows: Vec<Row>) -> StepReport {
     StepReport {
-        verb: "whoami".to_owned(),
-        summary: "whoami jane".to_owned(),
-        place: Place { line: 7, column: 5 },
         outcome,
         milliseconds: 3,
         rows,
-        reason: None,
-        nearest: None,
-        matrix: None,
-        reproduce: None,
-        fault: None,
-        seen: serde_json::Value::Null,
+        ..StepReport::planned("whoami", "whoami jane", Place { line: 7, column: 5 })
     }
 }
 

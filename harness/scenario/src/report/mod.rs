@@ -80,6 +80,27 @@ pub struct StepReport {
     pub seen: Value,
 }
 
+impl StepReport {
+    /// A step that has not run.
+    #[must_use]
+    pub fn planned(verb: &str, summary: &str, place: Place) -> Self {
+        Self {
+            verb: verb.to_owned(),
+            summary: summary.to_owned(),
+            place,
+            outcome: Outcome::NotRun,
+            milliseconds: 0,
+            rows: Vec::new(),
+            reason: None,
+            nearest: None,
+            matrix: None,
+            reproduce: None,
+            fault: None,
+            seen: Value::Null,
+        }
+    }
+}
+
 /// Questions by subjects, as people draw them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
