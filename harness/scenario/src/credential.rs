@@ -63,6 +63,21 @@ pub(crate) enum TokenKind {
 }
 
 impl TokenKind {
+    /// What most steps mean when they leave the kind out.
+    pub fn access() -> Self {
+        Self::Access
+    }
+
+    /// What a step that gives a token back means when it leaves the kind out.
+    pub fn refresh() -> Self {
+        Self::Refresh
+    }
+
+    /// As a sentence says it.
+    pub fn words(self) -> String {
+        self.member().replace('_', " ")
+    }
+
     /// Its name in a token endpoint's answer, and in a hint.
     pub fn member(self) -> &'static str {
         match self {

@@ -1,23 +1,20 @@
 //! `introspect`: what a provider thinks of a token.
 
-use std::collections::BTreeMap;
-
 use authlab_lab::source::SourceError;
 use authlab_lab::spec::ClientSpec;
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use serde_saphyr::Spanned;
 
-use super::provider::{self, Endpoint, Refused, refused};
+use super::provider::{self, Claims, Endpoint, Refused, refused};
 use super::{Loading, Stance, Task, Verb};
 use crate::context::Context;
 use crate::credential::TokenKind;
 use crate::fault::Fault;
 use crate::format::{OneOrMany, Word};
-use crate::oauth::{Provider, Told};
-use crate::reproduce;
+use crate::oauth::Told;
 use crate::seen::Seen;
 
 /// Asks the provider whether a token is good (RFC 7662). Keycloak answers only to a client with a
@@ -38,7 +35,7 @@ pub(crate) struct Introspect {
     #[schemars(with = "String")]
     as_: Spanned<String>,
     /// Which of its tokens: `access` (when left out), `refresh` or `id`.
-    #[serde(default = "access")]
+    #[serde(default = "TokenKind::access")]
     token: TokenKind,
     /// Who asks; the client that the token was issued to when left out.
     #[serde(default)]
@@ -51,29 +48,16 @@ pub(crate) struct Introspect {
     check: Option<Spanned<OneOrMany<String>>>,
 }
 
-fn access() -> TokenKind {
-    TokenKind::Access
-}
-
 /// The answer of an introspection.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum Expect {
     /// The token is good.
-    Active(Active),
+    Active(Claims),
     /// The token is not good, for example revoked.
     Inactive {},
     /// The provider does not answer to this client.
     Refused(Refused),
-}
-
-/// A token that is good.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Active {
-    /// Some members of the answer, for example `username`; `null` for one that is not there.
-    #[serde(default)]
-    claims: BTreeMap<String, Value>,
 }
 
 impl Introspect {
@@ -88,7 +72,7 @@ impl Introspect {
 
 impl Verb for Introspect {
     fn summary(&self) -> String {
-        let kind = self.token.member().replace('_', " ");
+        let kind = self.token.words();
         format!("{}'s {kind} at {}", self.as_.value, self.idp.value)
     }
 
@@ -97,11 +81,7 @@ impl Verb for Introspect {
     }
 
     fn secrets(&self) -> Vec<&SecretString> {
-        let client = self.client.as_ref();
-        client
-            .and_then(|client| client.secret.as_ref())
-            .into_iter()
-            .collect()
+        provider::secret(self.client.as_ref()).into_iter().collect()
     }
 
     fn stance(&self) -> Stance {
@@ -120,21 +100,15 @@ impl Verb for Introspect {
     }
 
     fn reproduce(&self, context: &Context<'_>) -> Option<String> {
-        let provider = provider::running(context, &self.idp.value).ok()?;
-        Some(format!(
-            "curl --cacert {} -u \"$CLIENT_ID:$CLIENT_SECRET\" -d token=\"$TOKEN\" {}",
-            reproduce::ca_file(context.state),
-            provider::address(provider, Endpoint::Introspection)
-        ))
+        let what = "-u \"$CLIENT_ID:$CLIENT_SECRET\" -d token=\"$TOKEN\"";
+        provider::curl(context, &self.idp.value, Endpoint::Introspection, what)
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {
         Box::pin(async move {
             let token = provider::token_of(context, &self.as_.value, self.token)?;
-            let session = provider::token(context, &self.as_.value)?.session.as_ref();
             let client = self.client.as_ref();
-            let asker = provider::asker(context, &self.idp.value, client, session)?;
-            let speaker = Provider::new(context.state, &asker.provider.issuer, &asker.client)?;
+            let speaker = provider::speaker(context, &self.idp.value, client, &self.as_.value)?;
             let (wanted, expected) = self.wanted();
             Ok(match speaker.introspect(&token, self.token).await? {
                 Told::Refused(refusal) => refused(wanted, expected, &refusal),
@@ -144,7 +118,7 @@ impl Verb for Introspect {
                     let mut seen = Seen::new(json!({ "verdict": word, "claims": claims }));
                     seen.row("verdict", wanted, word, wanted == word);
                     if let (Expect::Active(expected), true) = (&*self.expect, active) {
-                        provider::claims(&expected.claims, &claims, &mut seen);
+                        expected.compare(&claims, &mut seen);
                     }
                     seen
                 }

@@ -2,8 +2,6 @@
 
 mod check;
 
-use std::collections::BTreeMap;
-
 use authlab_lab::source::SourceError;
 use authlab_lab::spec::{ClientSpec, UserSpec};
 use authlab_lab::state::IdentityProvider;
@@ -13,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
 
-use super::provider::{self, Asker, Endpoint, Refused, refused};
+use super::provider::{self, Asker, Claims, Endpoint, Refused, refused};
 use super::{Loading, Stance, Task, Verb};
 use crate::context::Context;
 use crate::credential::{Credential, Session, Token, TokenKind};
@@ -158,18 +156,9 @@ impl Grant {
 #[serde(rename_all = "camelCase")]
 enum Expect {
     /// The person is in.
-    Accepted(Accepted),
+    Accepted(Claims),
     /// The provider keeps the person out.
     Refused(Refused),
-}
-
-/// A login that succeeds.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Accepted {
-    /// Claims of the token; `null` for one that is not there.
-    #[serde(default)]
-    claims: BTreeMap<String, Value>,
 }
 
 impl Login {
@@ -194,7 +183,7 @@ impl Login {
 
     async fn ended(&self, context: &Context<'_>, asker: &Asker<'_>) -> Result<Ended, Fault> {
         let provider = asker.provider;
-        let speaker = Provider::new(context.state, &provider.issuer, &asker.client)?;
+        let speaker = Provider::new(context.state, &provider.issuer, asker.client)?;
         let scopes = self.scopes.as_deref();
         let connector = self.connector.as_ref().map(|id| id.value.as_str());
         match self.grant {
@@ -268,7 +257,7 @@ impl Login {
         let (wanted, _) = self.wanted();
         seen.row("verdict", wanted, "accepted", wanted == "accepted");
         if let Some(Expect::Accepted(accepted)) = self.expect.as_deref() {
-            provider::claims(&accepted.claims, &claims, &mut seen);
+            accepted.compare(&claims, &mut seen);
         }
         if let Some(as_) = &self.as_ {
             let session = Some(Session {
@@ -315,10 +304,7 @@ impl Verb for Login {
     }
 
     fn secrets(&self) -> Vec<&SecretString> {
-        let of_client = self
-            .client
-            .as_ref()
-            .and_then(|client| client.secret.as_ref());
+        let of_client = provider::secret(self.client.as_ref());
         self.password.iter().chain(of_client).collect()
     }
 
@@ -391,11 +377,8 @@ impl Verb for Login {
                 )
             }
         };
-        let endpoint = provider::address(provider, Endpoint::Token);
-        Some(format!(
-            "curl --cacert {ca} {login} -d grant_type={} {what} {endpoint}",
-            self.grant.urn(),
-        ))
+        let what = format!("{login} -d grant_type={} {what}", self.grant.urn());
+        provider::curl(context, &self.idp.value, Endpoint::Token, &what)
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {
@@ -408,7 +391,7 @@ impl Verb for Login {
             let client = self.client.as_ref();
             let asker = provider::asker(context, &self.idp.value, client, before.as_ref())?;
             match self.ended(context, &asker).await? {
-                Ended::In(tokens) => self.accepted(context, tokens, asker.client),
+                Ended::In(tokens) => self.accepted(context, tokens, asker.client.clone()),
                 Ended::Refused(refusal) => {
                     let (wanted, expected) = self.wanted();
                     Ok(refused(wanted, expected, &refusal))

@@ -15,7 +15,7 @@ use crate::credential::TokenKind;
 use crate::fault::Fault;
 use crate::flow::flow;
 use crate::format::Word;
-use crate::oauth::{Provider, Told};
+use crate::oauth::Told;
 use crate::reproduce;
 use crate::seen::Seen;
 
@@ -87,11 +87,7 @@ impl Verb for Logout {
     }
 
     fn secrets(&self) -> Vec<&SecretString> {
-        let client = self.client.as_ref();
-        client
-            .and_then(|client| client.secret.as_ref())
-            .into_iter()
-            .collect()
+        provider::secret(self.client.as_ref()).into_iter().collect()
     }
 
     fn stance(&self) -> Stance {
@@ -107,17 +103,15 @@ impl Verb for Logout {
     }
 
     fn reproduce(&self, context: &Context<'_>) -> Option<String> {
-        let provider = provider::running(context, &self.idp.value).ok()?;
         let redirect = self.redirect.as_ref().map(|redirect| {
             let field = format!("post_logout_redirect_uri={redirect}");
             format!(" --data-urlencode {}", reproduce::quote(&field))
         });
-        Some(format!(
-            "curl --cacert {} -G -d id_token_hint=\"$ID_TOKEN\"{} {}",
-            reproduce::ca_file(context.state),
-            redirect.unwrap_or_default(),
-            provider::address(provider, Endpoint::EndSession)
-        ))
+        let what = format!(
+            "-G -d id_token_hint=\"$ID_TOKEN\"{}",
+            redirect.unwrap_or_default()
+        );
+        provider::curl(context, &self.idp.value, Endpoint::EndSession, &what)
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {
@@ -127,10 +121,8 @@ impl Verb for Logout {
                 true => Some(provider::token_of(context, name, TokenKind::Id)?),
                 false => None,
             };
-            let session = provider::token(context, name)?.session.as_ref();
             let client = self.client.as_ref();
-            let asker = provider::asker(context, &self.idp.value, client, session)?;
-            let speaker = Provider::new(context.state, &asker.provider.issuer, &asker.client)?;
+            let speaker = provider::speaker(context, &self.idp.value, client, name)?;
             let redirect = self.redirect.as_deref();
             let (wanted, expected) = self.wanted();
             Ok(match speaker.end_session(hint.as_ref(), redirect).await? {

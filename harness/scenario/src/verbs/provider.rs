@@ -1,5 +1,7 @@
 //! Identity providers as steps name them, and what they answer when they refuse.
 
+use std::collections::BTreeMap;
+
 use authlab_lab::plan::{self, Plan};
 use authlab_lab::source::{Source, SourceError, nearest};
 use authlab_lab::spec::{ClientSpec, ProviderKind};
@@ -15,7 +17,8 @@ use crate::context::Context;
 use crate::credential::{Credential, Session, Token, TokenKind};
 use crate::fault::Fault;
 use crate::format::TextMatch;
-use crate::oauth::Refusal;
+use crate::oauth::{Provider, Refusal};
+use crate::reproduce;
 use crate::seen::Seen;
 
 /// The provider called `idp` in each of the scenario's labs.
@@ -118,7 +121,7 @@ fn product(kind: ProviderKind) -> &'static str {
 
 /// Where a product has an endpoint, below its issuer: for commands that people copy. Requests go by
 /// the discovery document.
-pub(super) fn address(provider: &IdentityProvider, endpoint: Endpoint) -> String {
+fn address(provider: &IdentityProvider, endpoint: Endpoint) -> String {
     let below = match (provider.kind, endpoint) {
         (_, Endpoint::Token) => "token",
         (_, Endpoint::Userinfo) => "userinfo",
@@ -150,7 +153,7 @@ pub(super) fn running<'a>(
 /// What a verb about a token works with: the provider, and the client that asks.
 pub(super) struct Asker<'a> {
     pub provider: &'a IdentityProvider,
-    pub client: ClientSpec,
+    pub client: &'a ClientSpec,
 }
 
 /// The provider `idp`, asked by `client`; left out, by the client of the login that gave the
@@ -158,23 +161,56 @@ pub(super) struct Asker<'a> {
 ///
 /// # Errors
 /// When there is no such client.
-pub(super) fn asker<'a>(
+pub(super) fn asker<'c, 'a: 'c>(
     context: &Context<'a>,
     idp: &str,
-    client: Option<&ClientSpec>,
-    session: Option<&Session>,
-) -> Result<Asker<'a>, Fault> {
+    client: Option<&'c ClientSpec>,
+    session: Option<&'c Session>,
+) -> Result<Asker<'c>, Fault> {
     let provider = running(context, idp)?;
     let of_session = session
         .filter(|session| session.idp == idp)
         .map(|session| &session.client);
     let client = client.or(of_session).or(provider.client.as_ref());
-    let client = client.cloned().ok_or_else(|| {
+    let client = client.ok_or_else(|| {
         Fault::Other(format!(
             "`{idp}` has no client in the lab file: name one in the step"
         ))
     })?;
     Ok(Asker { provider, client })
+}
+
+/// What speaks to the provider `idp` about the credential `name`, as [`asker`] chooses the client.
+///
+/// # Errors
+/// When the credential is no token, and when there is no client to ask as.
+pub(super) fn speaker<'c>(
+    context: &'c Context<'_>,
+    idp: &str,
+    client: Option<&'c ClientSpec>,
+    name: &str,
+) -> Result<Provider<'c>, Fault> {
+    let session = token(context, name)?.session.as_ref();
+    let asker = asker(context, idp, client, session)?;
+    Provider::new(context.state, &asker.provider.issuer, asker.client)
+}
+
+/// The secret that a step gives with a client.
+pub(super) fn secret(client: Option<&ClientSpec>) -> Option<&SecretString> {
+    client.and_then(|client| client.secret.as_ref())
+}
+
+/// The command that shows an endpoint of the provider `idp` something by hand.
+pub(super) fn curl(
+    context: &Context<'_>,
+    idp: &str,
+    endpoint: Endpoint,
+    what: &str,
+) -> Option<String> {
+    let provider = running(context, idp).ok()?;
+    let ca = reproduce::ca_file(context.state);
+    let address = address(provider, endpoint);
+    Some(format!("curl --cacert {ca} {what} {address}"))
 }
 
 /// The credential `name` as a token.
@@ -199,7 +235,7 @@ pub(super) fn token_of(
 ) -> Result<SecretString, Fault> {
     let found = token(context, name)?.of_kind(kind).cloned();
     found.ok_or_else(|| {
-        let what = kind.member().replace('_', " ");
+        let what = kind.words();
         let why = match kind {
             TokenKind::Id => "log in with `openid` among its `scopes`",
             _ => "log in with `offline_access` among its `scopes`",
@@ -247,14 +283,21 @@ pub(super) fn refused(wanted: &str, expected: Option<&Refused>, refusal: &Refusa
     seen
 }
 
-/// Adds a row for each claim that is expected; `null` expects that it is not there.
-pub(super) fn claims(
-    expected: &std::collections::BTreeMap<String, Value>,
-    found: &Value,
-    seen: &mut Seen,
-) {
-    for (name, expected) in expected {
-        let found = found.get(name).unwrap_or(&Value::Null);
-        seen.equal(format!("claim {name}"), expected, found);
+/// What is expected of an answer that tells something.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Claims {
+    /// Some of the claims; `null` for one that is not there.
+    #[serde(default)]
+    claims: BTreeMap<String, Value>,
+}
+
+impl Claims {
+    /// Adds a row for each claim that is expected.
+    pub fn compare(&self, found: &Value, seen: &mut Seen) {
+        for (name, expected) in &self.claims {
+            let found = found.get(name).unwrap_or(&Value::Null);
+            seen.equal(format!("claim {name}"), expected, found);
+        }
     }
 }

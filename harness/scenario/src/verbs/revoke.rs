@@ -14,8 +14,7 @@ use crate::context::Context;
 use crate::credential::TokenKind;
 use crate::fault::Fault;
 use crate::format::Word;
-use crate::oauth::{Provider, Told};
-use crate::reproduce;
+use crate::oauth::Told;
 use crate::seen::Seen;
 
 /// Has the provider take a token back (RFC 7009). The API server does not ask the provider about
@@ -36,7 +35,7 @@ pub(crate) struct Revoke {
     #[schemars(with = "String")]
     as_: Spanned<String>,
     /// Which of its tokens: `refresh` (when left out), `access` or `id`.
-    #[serde(default = "refresh")]
+    #[serde(default = "TokenKind::refresh")]
     token: TokenKind,
     /// Who asks; the client that the token was issued to when left out.
     #[serde(default)]
@@ -44,10 +43,6 @@ pub(crate) struct Revoke {
     /// What must happen; `revoked` when left out.
     #[serde(default)]
     expect: Option<Word<Expect>>,
-}
-
-fn refresh() -> TokenKind {
-    TokenKind::Refresh
 }
 
 /// What becomes of a token.
@@ -71,7 +66,7 @@ impl Revoke {
 
 impl Verb for Revoke {
     fn summary(&self) -> String {
-        let kind = self.token.member().replace('_', " ");
+        let kind = self.token.words();
         format!("{}'s {kind} at {}", self.as_.value, self.idp.value)
     }
 
@@ -80,11 +75,7 @@ impl Verb for Revoke {
     }
 
     fn secrets(&self) -> Vec<&SecretString> {
-        let client = self.client.as_ref();
-        client
-            .and_then(|client| client.secret.as_ref())
-            .into_iter()
-            .collect()
+        provider::secret(self.client.as_ref()).into_iter().collect()
     }
 
     fn stance(&self) -> Stance {
@@ -99,21 +90,15 @@ impl Verb for Revoke {
     }
 
     fn reproduce(&self, context: &Context<'_>) -> Option<String> {
-        let provider = provider::running(context, &self.idp.value).ok()?;
-        Some(format!(
-            "curl --cacert {} -u \"$CLIENT_ID:$CLIENT_SECRET\" -d token=\"$TOKEN\" {}",
-            reproduce::ca_file(context.state),
-            provider::address(provider, Endpoint::Revocation)
-        ))
+        let what = "-u \"$CLIENT_ID:$CLIENT_SECRET\" -d token=\"$TOKEN\"";
+        provider::curl(context, &self.idp.value, Endpoint::Revocation, what)
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {
         Box::pin(async move {
             let token = provider::token_of(context, &self.as_.value, self.token)?;
-            let session = provider::token(context, &self.as_.value)?.session.as_ref();
             let client = self.client.as_ref();
-            let asker = provider::asker(context, &self.idp.value, client, session)?;
-            let speaker = Provider::new(context.state, &asker.provider.issuer, &asker.client)?;
+            let speaker = provider::speaker(context, &self.idp.value, client, &self.as_.value)?;
             let (wanted, expected) = self.wanted();
             Ok(match speaker.revoke(&token, self.token).await? {
                 Told::Refused(refusal) => refused(wanted, expected, &refusal),

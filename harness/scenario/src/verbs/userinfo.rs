@@ -1,21 +1,18 @@
 //! `userinfo`: what a provider tells about the holder of a token.
 
-use std::collections::BTreeMap;
-
 use authlab_lab::source::SourceError;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use serde_saphyr::Spanned;
 
-use super::provider::{self, Endpoint, Refused, refused};
+use super::provider::{self, Claims, Endpoint, Refused, refused};
 use super::{Loading, Stance, Task, Verb};
 use crate::context::Context;
 use crate::credential::TokenKind;
 use crate::fault::Fault;
 use crate::format::{OneOrMany, Word};
-use crate::oauth::{Provider, Told};
-use crate::reproduce;
+use crate::oauth::Told;
 use crate::seen::Seen;
 
 /// Shows a token to the provider's userinfo endpoint (OpenID Connect Core 1.0, section 5.3).
@@ -35,7 +32,7 @@ pub(crate) struct Userinfo {
     #[schemars(with = "String")]
     as_: Spanned<String>,
     /// Which of its tokens: `access` (when left out) or `id`.
-    #[serde(default = "access")]
+    #[serde(default = "TokenKind::access")]
     token: TokenKind,
     /// What must come back; `accepted` when left out.
     #[serde(default)]
@@ -46,27 +43,14 @@ pub(crate) struct Userinfo {
     check: Option<Spanned<OneOrMany<String>>>,
 }
 
-fn access() -> TokenKind {
-    TokenKind::Access
-}
-
 /// The answer of a userinfo endpoint.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum Expect {
     /// The provider tells.
-    Accepted(Accepted),
+    Accepted(Claims),
     /// It does not take the token.
     Refused(Refused),
-}
-
-/// What a provider tells.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Accepted {
-    /// Some of the claims; `null` for one that is not there.
-    #[serde(default)]
-    claims: BTreeMap<String, Value>,
 }
 
 impl Userinfo {
@@ -103,20 +87,14 @@ impl Verb for Userinfo {
     }
 
     fn reproduce(&self, context: &Context<'_>) -> Option<String> {
-        let provider = provider::running(context, &self.idp.value).ok()?;
-        Some(format!(
-            "curl --cacert {} -H \"Authorization: Bearer $TOKEN\" {}",
-            reproduce::ca_file(context.state),
-            provider::address(provider, Endpoint::Userinfo)
-        ))
+        let what = "-H \"Authorization: Bearer $TOKEN\"";
+        provider::curl(context, &self.idp.value, Endpoint::Userinfo, what)
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {
         Box::pin(async move {
             let token = provider::token_of(context, &self.as_.value, self.token)?;
-            let session = provider::token(context, &self.as_.value)?.session.as_ref();
-            let asker = provider::asker(context, &self.idp.value, None, session)?;
-            let speaker = Provider::new(context.state, &asker.provider.issuer, &asker.client)?;
+            let speaker = provider::speaker(context, &self.idp.value, None, &self.as_.value)?;
             let (wanted, expected) = self.wanted();
             Ok(match speaker.userinfo(&token).await? {
                 Told::Refused(refusal) => refused(wanted, expected, &refusal),
@@ -124,7 +102,7 @@ impl Verb for Userinfo {
                     let mut seen = Seen::new(json!({ "verdict": "accepted", "claims": claims }));
                     seen.row("verdict", wanted, "accepted", wanted == "accepted");
                     if let Some(Expect::Accepted(accepted)) = self.expect.as_deref() {
-                        provider::claims(&accepted.claims, &claims, &mut seen);
+                        accepted.compare(&claims, &mut seen);
                     }
                     seen
                 }
