@@ -2,11 +2,10 @@
 
 use std::io::Read;
 use std::os::fd::AsFd;
-use std::process::Stdio;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::root::Root;
+use crate::root::{Root, piped};
 
 #[test]
 fn every_command_has_an_example() {
@@ -58,12 +57,7 @@ fn a_reader_that_goes_away_is_no_trouble() {
         &["upp"],
         &["down"],
     ] {
-        let mut child = root
-            .command(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = piped(root.command(args));
         // Both are closed before a word is read.
         drop((child.stdout.take(), child.stderr.take()));
         let code = child.wait().unwrap().code();

@@ -1,23 +1,14 @@
 //! Labs that outlive the driver.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
 use crate::root::Root;
 
-/// The labs and fixtures of the checkout itself.
-fn real() -> Root {
-    let root = Root::new();
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    std::fs::remove_dir_all(root.path("fixtures")).unwrap();
-    symlink(here.join("fixtures"), root.path("fixtures")).unwrap();
-    root
-}
-
 #[test]
 fn a_lab_goes_up_answers_and_goes_down_without_a_trace() {
-    let root = real();
+    let root = Root::real();
     assert!(root.done(&["status"]).contains("no lab runs"));
     let said = root.done(&["up", "dex"]);
     assert!(said.contains("jane: jane@example.com"), "{said}");
@@ -147,7 +138,7 @@ fn down_without_a_name_leaves_the_labs_of_a_run_alone() {
 
 #[test]
 fn warnings_of_a_component_are_shown_once() {
-    let root = real();
+    let root = Root::real();
     let dex = std::fs::read_to_string(root.path("fixtures/dex/config.yaml")).unwrap();
     let place = format!("line {}", dex.lines().count() + 1);
     std::fs::remove_file(root.path("fixtures")).unwrap();

@@ -1,7 +1,6 @@
 //! What the README says, done as it says it, with the fixtures of the checkout.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::root::Root;
 
@@ -22,22 +21,9 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
         .collect()
 }
 
-/// A root with all fixtures of the checkout.
-fn root() -> Root {
-    let root = Root::new();
-    let fixtures = root.path("fixtures");
-    std::fs::remove_dir_all(&fixtures).unwrap();
-    let status = Command::new("cp")
-        .arg("-r")
-        .args([checkout().join("fixtures"), fixtures])
-        .status();
-    assert!(status.unwrap().success());
-    root
-}
-
 #[test]
 fn the_first_scenario_holds() {
-    let root = root();
+    let root = Root::real();
     let readme = readme();
     let scenario = &blocks(&readme, "yaml")[0];
     assert!(readme.contains("`scenarios/my/first.yaml`"));
@@ -68,7 +54,7 @@ fn every_command_exists() {
 
 #[test]
 fn a_lab_at_a_desk() {
-    let root = root();
+    let root = Root::real();
     root.done(&["up", "dex"]);
     let environment = root.done(&["env"]);
     let kubeconfig = environment

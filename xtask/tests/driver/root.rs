@@ -1,7 +1,7 @@
 //! A root with fixtures, scenarios and a home of its own, and the driver run in it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use authlab_lab::folder::LABEL;
 use authlab_lab::process;
@@ -26,6 +26,15 @@ jwt:
     claimMappings:
       username: { claim: sub, prefix: \"forge:\" }
 ";
+
+/// Starts a program with both of its outputs to be read.
+pub fn piped(mut program: Command) -> Child {
+    program
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
 
 /// Nothing of this outlives it, and nothing is written outside of its `.authlab/`: that is checked
 /// when it goes.
@@ -59,6 +68,15 @@ impl Root {
         std::fs::create_dir(this.path(".authlab")).unwrap();
         std::os::unix::fs::symlink(keys, this.path(".authlab/keys")).unwrap();
         this
+    }
+
+    /// With the labs and fixtures of the checkout itself.
+    pub fn real() -> Self {
+        let root = Self::new();
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        std::fs::remove_dir_all(root.path("fixtures")).unwrap();
+        std::os::unix::fs::symlink(here.join("fixtures"), root.path("fixtures")).unwrap();
+        root
     }
 
     pub fn path(&self, path: &str) -> PathBuf {

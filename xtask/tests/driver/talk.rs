@@ -1,13 +1,13 @@
 //! A driver that runs: what it says, line by line, and signals to it.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::root::Root;
+use crate::root::{Root, piped};
 
 /// No wait is longer.
 pub const BOUND: Duration = Duration::from_secs(20);
@@ -23,12 +23,8 @@ impl Talk {
         Self::run(root.command(args))
     }
 
-    pub fn run(mut driver: Command) -> Self {
-        let mut child = driver
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    pub fn run(driver: Command) -> Self {
+        let mut child = piped(driver);
         let (send, lines) = channel();
         hear(child.stdout.take().unwrap(), send.clone());
         hear(child.stderr.take().unwrap(), send);
