@@ -1,7 +1,7 @@
 //! Refusals of components, shown where they are about: at a line of the file that a person wrote.
 
 use authlab_authn::config;
-use authlab_authn::tree::{Entry, Kind, Node, Span};
+use authlab_authn::tree::{Entry, Kind};
 use authlab_authn::yaml11;
 use authlab_idp::dex::DexError;
 use authlab_idp::keycloak::{KeycloakError, RealmError};
@@ -32,7 +32,7 @@ pub(crate) fn of_dex(name: &str, file: &Text, error: &DexError) -> LabError {
             }
         }
         DexError::Tls(_) => match &root {
-            Some(root) => (nearest(root, "web.tlsCert").0.start, "of these two", None),
+            Some(root) => (root.nearest("web.tlsCert").0.start, "of these two", None),
             None => return refused(name, error),
         },
         _ => return refused(name, error),
@@ -64,12 +64,10 @@ pub(crate) fn of_realm(
         .map(|(line, column)| source.offset(line, column));
     let root = yaml11::parse_spanned(&file.text).ok();
     let offset = match (told, root) {
-        (Some(told), Some(root)) if source.filled_before(told) => {
-            match nearest(&root, &error.path) {
-                (span, true) => span.start,
-                (_, false) => told,
-            }
-        }
+        (Some(told), Some(root)) if source.filled_before(told) => match root.nearest(&error.path) {
+            (span, true) => span.start,
+            (_, false) => told,
+        },
         (told, _) => told.unwrap_or(0),
     };
     let label = match (told, error.path.as_str()) {
@@ -190,7 +188,7 @@ fn in_file(file: &Text, message: &str) -> Option<Found> {
     if let Some(path) = quoted("unknown field \"") {
         let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));
         return at(
-            nearest(&root, path).0.start,
+            root.nearest(path).0.start,
             path,
             Some(meant(key, &config::keys(parent))),
         );
@@ -201,7 +199,7 @@ fn in_file(file: &Text, message: &str) -> Option<Found> {
             _ => ("kind", KIND),
         };
         return at(
-            nearest(&root, path).0.start,
+            root.nearest(path).0.start,
             path,
             Some(format!("write `{right}`")),
         );
@@ -209,7 +207,7 @@ fn in_file(file: &Text, message: &str) -> Option<Found> {
     let Some(path) = path_in(message) else {
         return at(0, "in this file", None);
     };
-    let (span, whole) = nearest(&root, path);
+    let (span, whole) = root.nearest(path);
     at(
         span.start,
         if whole { path } else { "belongs below this" },
@@ -248,41 +246,6 @@ fn path_in(message: &str) -> Option<&str> {
         })
         .min_by_key(|(start, ..)| *start)
         .map(|(_, _, path)| path.trim_end_matches('.'))
-}
-
-/// The value at `path`, or the deepest part of the way there, with whether it is the value itself.
-fn nearest(root: &Node, path: &str) -> (Span, bool) {
-    let mut node = root;
-    let mut span = root.span;
-    for part in path.split(['.', '[']).filter(|part| !part.is_empty()) {
-        let index = part
-            .strip_suffix(']')
-            .and_then(|index| index.parse::<usize>().ok());
-        // Where the path has no index the first item stands for the list.
-        if let (None, Kind::List(items)) = (index, &node.kind) {
-            match items.first() {
-                Some(first) => node = first,
-                None => return (span, false),
-            }
-        }
-        match (index, &node.kind) {
-            (Some(index), Kind::List(items)) if index < items.len() => {
-                node = &items[index];
-                span = node.span;
-            }
-            (None, Kind::Map(entries)) => match entries.iter().rfind(|entry| entry.key == part) {
-                Some(Entry {
-                    key_span, value, ..
-                }) => {
-                    span = *key_span;
-                    node = value;
-                }
-                None => return (span, false),
-            },
-            _ => return (span, false),
-        }
-    }
-    (span, true)
 }
 
 fn number_after(message: &str, word: &str) -> Option<usize> {
@@ -325,7 +288,7 @@ fn among_flags(file: &Text, path: &str, message: &str) -> Option<Found> {
         .or_else(|| entries.iter().find(|entry| means(entry)));
     let (span, label) = match entry {
         Some(entry) => (entry.key_span, "this flag"),
-        None => (nearest(&root, path).0, "these flags"),
+        None => (root.nearest(path).0, "these flags"),
     };
     Some(Found {
         source,
