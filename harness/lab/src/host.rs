@@ -125,7 +125,6 @@ impl Host {
     ) -> Result<impl FnOnce(Folder) -> Self + use<>, LabError> {
         let id = path.file_name().unwrap_or_default().to_string_lossy();
         let authority = checkout.authority()?;
-        let authorities = (authority.clone(), checkout.other_authority()?);
         let mut round = 1;
         let (forges, running) = loop {
             let address = backend::address(kind, path).await?;
@@ -154,7 +153,7 @@ impl Host {
         let baseline = baseline.collect();
         let shared = Arc::new(Shared {
             running,
-            providers: Providers::new(forges, plan.providers, authorities),
+            providers: Providers::new(forges, plan.providers, checkout.clone()),
             authority,
             baseline,
             over: CancellationToken::new(),

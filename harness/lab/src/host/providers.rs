@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use authlab_idp::fault::{Fault, TlsFault};
-use authlab_idp::forge::{Forge, ForgeError};
-use authlab_pki::{Authority, Certificate, PkiError, Validity};
+use authlab_idp::forge::Forge;
+use authlab_pki::{Certificate, Validity};
 use tokio::sync::Mutex;
 
-use crate::backend::{Running, done};
+use crate::backend::{LabError, Running, done};
+use crate::checkout::Checkout;
 use crate::control::{By, Response};
 use crate::plan::{Provider, Text};
 use crate::spec::ProviderKind;
@@ -21,8 +22,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Providers {
     forges: BTreeMap<String, Arc<Forge>>,
     planned: BTreeMap<String, Provider>,
-    /// The lab's CA, and one that it does not trust.
-    authorities: (Authority, Authority),
+    /// Has the CA that certificates are made by.
+    checkout: Checkout,
     /// Held while something changes.
     changed: Mutex<Changed>,
 }
@@ -39,7 +40,7 @@ impl Providers {
     pub(super) fn new(
         forges: BTreeMap<String, Forge>,
         planned: BTreeMap<String, Provider>,
-        authorities: (Authority, Authority),
+        checkout: Checkout,
     ) -> Self {
         let forges = forges.into_iter();
         Self {
@@ -47,7 +48,7 @@ impl Providers {
                 .map(|(name, forge)| (name, Arc::new(forge)))
                 .collect(),
             planned,
-            authorities,
+            checkout,
             changed: Mutex::default(),
         }
     }
@@ -177,11 +178,7 @@ impl Providers {
     /// Breaks or mends it, and answers when that shows.
     async fn set(&self, running: &dyn Running, name: &str, fault: Option<Fault>) -> Response {
         let response = match (self.forges.get(name), fault) {
-            (Some(forge), fault) => done(
-                self.set_forge(forge, fault)
-                    .await
-                    .map_err(|error| error.to_string()),
-            ),
+            (Some(forge), fault) => done(self.set_forge(forge, fault).await),
             (None, None | Some(Fault::Down)) => running.fault(name, fault).await,
             (None, Some(fault)) => Response::Failed {
                 message: format!("`{name}` cannot be made to fail by `{fault}`, only to be down"),
@@ -196,30 +193,34 @@ impl Providers {
         response
     }
 
-    async fn set_forge(&self, forge: &Forge, fault: Option<Fault>) -> Result<(), ForgeError> {
+    async fn set_forge(&self, forge: &Forge, fault: Option<Fault>) -> Result<(), String> {
         let certificate = match fault {
-            Some(Fault::Tls(fault)) => Some(self.certificate(fault, forge.issuer())?),
+            Some(Fault::Tls(fault)) => {
+                let made = self.certificate(fault, forge.issuer());
+                Some(made.map_err(|error| error.to_string())?)
+            }
             _ => None,
         };
-        forge.fail(fault, certificate.as_ref()).await
+        let failing = forge.fail(fault, certificate.as_ref()).await;
+        failing.map_err(|error| error.to_string())
     }
 
-    fn certificate(&self, fault: TlsFault, issuer: &str) -> Result<Certificate, PkiError> {
-        let (trusted, other) = &self.authorities;
+    fn certificate(&self, fault: TlsFault, issuer: &str) -> Result<Certificate, LabError> {
         let address = issuer.trim_start_matches("https://");
         let host = address.split(':').next().unwrap_or_default();
         let names = [host, "127.0.0.1", "localhost"];
-        match fault {
-            TlsFault::OtherAuthority => other.server_certificate(&names),
+        Ok(match fault {
+            TlsFault::OtherAuthority => self.checkout.other_authority()?.server_certificate(&names),
             TlsFault::Expired => {
                 let yesterday = SystemTime::now() - DAY;
                 let validity = Validity {
                     not_before: yesterday - DAY,
                     not_after: yesterday,
                 };
+                let trusted = self.checkout.authority()?;
                 trusted.server_certificate_with(&names, validity)
             }
-        }
+        }?)
     }
 
     fn planned(&self, name: &str) -> Result<&Provider, String> {
