@@ -164,15 +164,7 @@ async fn a_folder_has_one_owner_and_what_a_dead_one_left_goes() {
     assert!(!folder::owned(&path));
 }
 
-const DEX: &str = r#"
-issuer: "${lab.idp.dex.issuer}"
-storage: {type: memory}
-web:
-  https: "${lab.idp.dex.listen}"
-  tlsCert: "${lab.file.dex.cert}"
-  tlsKey: "${lab.file.dex.key}"
-enablePasswordDB: true
-"#;
+const DEX: &str = include_str!("files/dex.yaml");
 
 /// A lab with every kind of thing that can be changed: a Dex, a forge, two API servers.
 async fn changeable() -> (tempfile::TempDir, Host) {

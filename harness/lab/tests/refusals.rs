@@ -13,15 +13,7 @@ use insta::assert_snapshot;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
 /// A Dex that starts.
-const DEX: &str = r#"issuer: "${lab.idp.dex.issuer}"
-storage:
-  type: memory
-web:
-  https: "${lab.idp.dex.listen}"
-  tlsCert: "${lab.file.dex.cert}"
-  tlsKey: "${lab.file.dex.key}"
-enablePasswordDB: true
-"#;
+const DEX: &str = include_str!("files/dex.yaml");
 
 /// A configuration that the API server takes.
 const AUTHENTICATION: &str = r#"apiVersion: apiserver.config.k8s.io/v1

@@ -9,9 +9,7 @@ use authlab_lab::process;
 use authlab_lab::wait::{Look, until};
 use libtest_mimic::Trial;
 
-use crate::{PARENT, trial};
-
-const BOUND: Duration = Duration::from_secs(20);
+use crate::{BOUND, PARENT, gone, trial};
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -42,17 +40,6 @@ async fn logged(child: &Child, text: &str) {
             Look::Ready(())
         } else {
             Look::NotYet(log)
-        }
-    })
-    .await
-    .unwrap();
-}
-
-async fn gone(pid: u32) {
-    until("the end of a process", BOUND, || async {
-        match process::started(pid) {
-            Ok(_) => Look::NotYet("it runs".to_owned()),
-            Err(_) => Look::Ready(()),
         }
     })
     .await

@@ -14,14 +14,18 @@ mod shared;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use authlab_lab::exec;
+use authlab_lab::wait::{Look, until};
+use authlab_lab::{exec, process};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The hidden command of this binary that plays a lab host; see [`children`].
 const PARENT: &str = "__parent";
 /// The hidden command of this binary that uses a shared component; see [`shared`].
 const USER: &str = "__user";
+/// No wait is longer.
+const BOUND: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
     if let Some(code) = exec::helper_main(std::env::args_os()) {
@@ -43,6 +47,18 @@ fn main() -> ExitCode {
     trials.extend(bundle::trials());
     trials.extend(keycloak::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// Waits until no process has that number.
+async fn gone(pid: u32) {
+    until("the end of a process", BOUND, || async {
+        match process::started(pid) {
+            Ok(_) => Look::NotYet("it runs".to_owned()),
+            Err(_) => Look::Ready(()),
+        }
+    })
+    .await
+    .unwrap();
 }
 
 /// A test that runs on a runtime of its own; a panic in it is a failure.

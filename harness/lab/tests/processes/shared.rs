@@ -2,16 +2,12 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use authlab_lab::exec::{Shared, Start};
-use authlab_lab::process;
 use authlab_lab::wait::{Look, until};
 use libtest_mimic::Trial;
 
-use crate::{USER, trial};
-
-const BOUND: Duration = Duration::from_secs(20);
+use crate::{BOUND, USER, gone, trial};
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -67,17 +63,6 @@ async fn user(folder: &Path) -> (std::process::Child, u32) {
     });
     let keeper = keeper.await.unwrap();
     (child, keeper)
-}
-
-async fn gone(pid: u32) {
-    until("the end of a process", BOUND, || async {
-        match process::started(pid) {
-            Ok(_) => Look::NotYet("it runs".to_owned()),
-            Err(_) => Look::Ready(()),
-        }
-    })
-    .await
-    .unwrap();
 }
 
 /// The component's pid, from its log.
