@@ -12,10 +12,11 @@ use authlab_idp::dex::Dex;
 use authlab_pki::{Authority, Certificate, KeyPool, http};
 use regex::Regex;
 use secrecy::ExposeSecret as _;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, Command},
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStderr, Command},
 };
 
 /// A running server.
@@ -89,18 +90,7 @@ impl Bench {
         let address = listener.local_addr().unwrap().to_string();
         drop(listener);
         let (mut bench, config) = Self::prepare(&address, config, storage);
-        let file = bench._dir.path().join("config.yaml");
-        std::fs::write(&file, config).unwrap();
-        let mut real = Command::new(binary)
-            .arg("serve")
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(real.stderr.take().unwrap()).lines();
+        let (real, mut lines) = serve(binary, bench._dir.path(), &config);
         loop {
             let line = lines
                 .next_line()
@@ -201,20 +191,33 @@ impl Bench {
         log.iter().filter_map(|line| logged_error(line)).collect()
     }
 
-    /// The answer to a form sent to the token endpoint, as JSON.
-    pub async fn token(&self, form: &[(&str, &str)]) -> (u16, serde_json::Value) {
-        let response = self
-            .client
-            .post(self.url("/token"))
-            .form(form)
-            .send()
-            .await
-            .unwrap();
+    /// What an endpoint shows to everybody, as JSON.
+    pub async fn get(&self, endpoint: &str) -> Value {
+        let response = self.client.get(self.url(endpoint)).send().await.unwrap();
+        response.json().await.unwrap()
+    }
+
+    /// The answer to a form sent to an endpoint, as JSON.
+    pub async fn post(&self, endpoint: &str, form: &[(&str, &str)]) -> (u16, Value) {
+        let request = self.client.post(self.url(endpoint)).form(form);
+        let response = request.send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
+    /// The answer to a form sent to the token endpoint.
+    pub async fn token(&self, form: &[(&str, &str)]) -> (u16, Value) {
+        self.post("/token", form).await
+    }
+
+    /// The status with which the userinfo endpoint answers to a token.
+    pub async fn userinfo(&self, token: &Value) -> u16 {
+        let request = self.client.get(self.url("/userinfo"));
+        let request = request.bearer_auth(token.as_str().unwrap());
+        request.send().await.unwrap().status().as_u16()
+    }
+
     /// Tokens for jane by her password, as the client `app`.
-    pub async fn password(&self, scope: &str) -> serde_json::Value {
+    pub async fn password(&self, scope: &str) -> Value {
         let (status, tokens) = self.token(&password_form(scope)).await;
         assert_eq!(status, 200, "{tokens}");
         tokens
@@ -234,6 +237,22 @@ fn logged_error(line: &str) -> Option<String> {
     let reason = found.get(2).or(found.get(3))?.as_str();
     let text = |part: &str| serde_json::from_str(part).unwrap_or_else(|_| part.to_owned());
     Some(format!("{}: {}", text(&found[1]), text(reason)))
+}
+
+/// The real Dex with a file `config.yaml` in `folder`, and what it logs.
+pub fn serve(binary: &Path, folder: &Path, config: &str) -> (Child, Lines<BufReader<ChildStderr>>) {
+    std::fs::write(folder.join("config.yaml"), config).unwrap();
+    let mut dex = Command::new(binary)
+        .args(["serve", "config.yaml"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(dex.stderr.take().unwrap());
+    (dex, log.lines())
 }
 
 /// One authority for all tests of the process.
@@ -270,6 +289,16 @@ pub fn password_form(scope: &str) -> [(&str, &str); 6] {
         ("username", "jane@example.com"),
         ("password", "password"),
         ("scope", scope),
+    ]
+}
+
+/// The redemption of a code by the client `cli`, which has no secret.
+pub fn code_form(code: &str) -> [(&str, &str); 4] {
+    [
+        ("grant_type", "authorization_code"),
+        ("client_id", "cli"),
+        ("code", code),
+        ("redirect_uri", "http://localhost:1"),
     ]
 }
 

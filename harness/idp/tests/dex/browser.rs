@@ -52,6 +52,20 @@ pub async fn submit(bench: &Bench, page: &Page, fill: &[(&str, &str)]) -> Stop {
     follow(bench, request.send().await.unwrap()).await
 }
 
+/// jane, as she fills the login form.
+pub const JANE: [(&str, &str); 2] = [("login", "jane@example.com"), ("password", "password")];
+
+/// Fills the login form, agrees, and follows: to the client, unless something is wrong.
+pub async fn log_in(bench: &Bench, login: &Page, who: &[(&str, &str)]) -> Stop {
+    let approval = submit(bench, login, who).await.page();
+    approve(bench, &approval).await
+}
+
+/// Agrees to what a client asks for.
+pub async fn approve(bench: &Bench, approval: &Page) -> Stop {
+    submit(bench, approval, &[("approval", "approve")]).await
+}
+
 fn form(page: &Page, fill: &[(&str, &str)]) -> (String, Url, Vec<(String, String)>) {
     let document = Html::parse_document(&page.body);
     let inputs = Selector::parse("input[name]").unwrap();

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     bench::{Bench, CONFIG},
-    browser::{open, query, submit},
+    browser::{JANE, approve, log_in, open, query, submit},
 };
 
 const REDIRECT: &str = "http://127.0.0.1:8000/cb";
@@ -33,21 +33,13 @@ async fn a_user_logs_in_by_the_forms_on_the_pages() {
         "{}",
         again.body
     );
-    let approval = submit(
-        &bench,
-        &again,
-        &[("login", "jane@example.com"), ("password", "password")],
-    )
-    .await
-    .page();
+    let approval = submit(&bench, &again, &JANE).await.page();
     assert!(
         approval.body.contains("The App asks for"),
         "{}",
         approval.body
     );
-    let back = submit(&bench, &approval, &[("approval", "approve")])
-        .await
-        .away();
+    let back = approve(&bench, &approval).await.away();
     assert!(back.as_str().starts_with(REDIRECT), "{back}");
     assert_eq!(query(&back, "state").as_deref(), Some("s"));
 
@@ -73,13 +65,7 @@ async fn a_user_who_says_no_gives_nothing_away() {
     let bench = Bench::embedded().await;
     let parameters = format!("client_id=app&redirect_uri={REDIRECT}&scope=openid");
     let login = open(&bench, &start(&bench, &parameters)).await.page();
-    let approval = submit(
-        &bench,
-        &login,
-        &[("login", "jane@example.com"), ("password", "password")],
-    )
-    .await
-    .page();
+    let approval = submit(&bench, &login, &JANE).await.page();
     let refused = submit(&bench, &approval, &[("approval", "rejected")])
         .await
         .page();
@@ -97,8 +83,7 @@ async fn consent_is_not_asked_for_where_the_file_says_so() {
     let bench = Bench::embedded_with(&config).await;
     let parameters = format!("client_id=app&redirect_uri={REDIRECT}&scope=openid");
     let login = open(&bench, &start(&bench, &parameters)).await.page();
-    let right = [("login", "jane@example.com"), ("password", "password")];
-    submit(&bench, &login, &right).await.away();
+    submit(&bench, &login, &JANE).await.away();
     // Unless the client insists.
     let login = open(
         &bench,
@@ -106,10 +91,7 @@ async fn consent_is_not_asked_for_where_the_file_says_so() {
     )
     .await
     .page();
-    let approval = submit(&bench, &login, &right).await.page();
-    submit(&bench, &approval, &[("approval", "approve")])
-        .await
-        .away();
+    log_in(&bench, &login, &JANE).await.away();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,15 +116,7 @@ async fn tokens_outlive_a_rotation_of_the_keys() {
     let after = bench.password("openid").await;
     for tokens in [before, after] {
         verified(&bench, &tokens["id_token"]).await;
-        let token = tokens["access_token"].as_str().unwrap();
-        let response = bench
-            .client
-            .get(bench.url("/userinfo"))
-            .bearer_auth(token)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(response.status(), 200);
+        assert_eq!(bench.userinfo(&tokens["access_token"]).await, 200);
     }
 }
 
@@ -156,15 +130,7 @@ async fn tokens_are_signed_by_the_algorithm_the_file_names() {
     let tokens = bench.password("openid").await;
     verified(&bench, &tokens["id_token"]).await;
     // As the real one, which checks bearers for RS256 only.
-    let token = tokens["access_token"].as_str().unwrap();
-    let response = bench
-        .client
-        .get(bench.url("/userinfo"))
-        .bearer_auth(token)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(response.status(), 403);
+    assert_eq!(bench.userinfo(&tokens["access_token"]).await, 403);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,15 +149,7 @@ async fn after_shutdown_nobody_answers() {
 
 /// The claims of a token, its signature checked with the published keys.
 async fn verified(bench: &Bench, token: &Value) -> Value {
-    let keys: Value = bench
-        .client
-        .get(bench.url("/keys"))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let keys = bench.get("/keys").await;
     let token = jws::Compact::parse(token.as_str().unwrap()).unwrap();
     let key = keys["keys"]
         .as_array()

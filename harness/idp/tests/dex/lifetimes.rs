@@ -3,9 +3,13 @@
 use serde_json::Value;
 
 use crate::{
-    bench::{Bench, CONFIG},
-    browser::{open, query, submit},
+    bench::{Bench, CONFIG, code_form},
+    browser::{JANE, log_in, open, query},
 };
+
+/// Where a login for the client `cli` begins.
+const START: &str =
+    "/auth?response_type=code&client_id=cli&redirect_uri=http://localhost:1&scope=openid";
 
 /// [`CONFIG`] with another `expiry`.
 fn with_expiry(expiry: &str) -> String {
@@ -38,29 +42,16 @@ async fn tokens_live_as_long_as_the_file_says() {
             usize::from(expiry.contains("idToken:")),
             "{warnings:?}"
         );
-        let token = tokens["access_token"].as_str().unwrap();
-        let response = bench
-            .client
-            .get(bench.url("/userinfo"))
-            .bearer_auth(token)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(response.status() == 200, lifetime > 0, "{expiry}");
+        let status = bench.userinfo(&tokens["access_token"]).await;
+        assert_eq!(status == 200, lifetime > 0, "{expiry}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_took_too_long_is_refused() {
     let bench = Bench::embedded_with(&with_expiry("  authRequests: 1ns\n")).await;
-    let start =
-        "/auth?response_type=code&client_id=cli&redirect_uri=http://localhost:1&scope=openid";
-    let login = open(&bench, &bench.url(start)).await.page();
-    let right = [("login", "jane@example.com"), ("password", "password")];
-    let approval = submit(&bench, &login, &right).await.page();
-    let expired = submit(&bench, &approval, &[("approval", "approve")])
-        .await
-        .page();
+    let login = open(&bench, &bench.url(START)).await.page();
+    let expired = log_in(&bench, &login, &JANE).await.page();
     assert_eq!(expired.status, 400);
     assert!(
         expired.body.contains("User session has expired."),
@@ -72,21 +63,10 @@ async fn a_login_that_took_too_long_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_who_redeem_a_code_one_succeeds() {
     let bench = Bench::embedded().await;
-    let start =
-        "/auth?response_type=code&client_id=cli&redirect_uri=http://localhost:1&scope=openid";
-    let login = open(&bench, &bench.url(start)).await.page();
-    let right = [("login", "jane@example.com"), ("password", "password")];
-    let approval = submit(&bench, &login, &right).await.page();
-    let back = submit(&bench, &approval, &[("approval", "approve")])
-        .await
-        .away();
+    let login = open(&bench, &bench.url(START)).await.page();
+    let back = log_in(&bench, &login, &JANE).await.away();
     let code = query(&back, "code").unwrap();
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("client_id", "cli"),
-        ("code", code.as_str()),
-        ("redirect_uri", "http://localhost:1"),
-    ];
+    let form = code_form(&code);
     let attempts = (0..8).map(|_| bench.token(&form));
     let statuses: Vec<u16> = futures_util::future::join_all(attempts)
         .await

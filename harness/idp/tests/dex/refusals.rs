@@ -1,15 +1,11 @@
 //! Configurations with a mistake in them, and what Dex says.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{path::Path, time::Duration};
 
 use authlab_idp::dex::Config;
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    process::Command,
-    time::timeout,
-};
+use tokio::time::timeout;
 
-use crate::bench::real_dex;
+use crate::bench::{real_dex, serve};
 
 /// A file to which nothing is missing; it ends with a comma less mapping, so that lines can follow.
 const GOOD: &str = "issuer: http://127.0.0.1/dex\nstorage: {type: memory}\nweb: {http: 127.0.0.1:0}\nenablePasswordDB: true\n";
@@ -67,17 +63,7 @@ async fn real_refusals_are_those_recorded() {
 /// What the real Dex says to a file before it serves or ends.
 async fn ask(binary: &Path, file: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("config.yaml"), file).unwrap();
-    let mut dex = Command::new(binary)
-        .args(["serve", "config.yaml"])
-        .current_dir(&dir)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(dex.stderr.take().unwrap()).lines();
+    let (_dex, mut lines) = serve(binary, dir.path(), file);
     let mut said = Vec::new();
     let read = async {
         while let Some(line) = lines.next_line().await.unwrap() {

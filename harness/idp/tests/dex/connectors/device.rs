@@ -221,15 +221,7 @@ impl Talk {
 async fn a_device_that_waits_too_long_is_told() {
     let config = config().replace("expiry:\n", "expiry:\n  deviceRequests: 1ns\n");
     let bench = Bench::embedded_with(&config).await;
-    let request = bench.client.post(bench.url("/device/code"));
-    let begun: Value = request
-        .form(&[("client_id", "tv")])
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let (_, begun) = bench.post("/device/code", &[("client_id", "tv")]).await;
     let code = begun["device_code"].as_str().unwrap();
     let (status, body) = bench
         .token(&[("grant_type", DEVICE), ("device_code", code)])

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::{REDIRECT, Talk, socket, with_connectors};
 use crate::{
-    bench::{Bench, MEMORY, certificate, keys, real_dex},
-    browser::{self, open, query, submit},
+    bench::{Bench, MEMORY, certificate, code_form, keys, real_dex},
+    browser::{self, log_in, open, query},
 };
 
 const CONNECTORS: &str = r#"
@@ -330,18 +330,9 @@ async fn a_user_chooses_a_provider_and_logs_in_there() {
         login.url
     );
     let right = [("login", "up@example.com"), ("password", "password")];
-    let approval = submit(&bench, &login, &right).await.page();
-    let back = submit(&bench, &approval, &[("approval", "approve")])
-        .await
-        .away();
+    let back = log_in(&bench, &login, &right).await.away();
     let code = query(&back, "code").unwrap();
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("client_id", "cli"),
-        ("code", code.as_str()),
-        ("redirect_uri", "http://localhost:1"),
-    ];
-    let (status, tokens) = bench.token(&form).await;
+    let (status, tokens) = bench.token(&code_form(&code)).await;
     assert_eq!(status, 200, "{tokens}");
     let token = authlab_pki::jws::Compact::parse(tokens["id_token"].as_str().unwrap()).unwrap();
     let claims: Value = serde_json::from_slice(&token.payload).unwrap();

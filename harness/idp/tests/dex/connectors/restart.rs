@@ -5,8 +5,7 @@ use serde_json::Value;
 use crate::bench::{Bench, CONFIG, keys};
 
 async fn published(bench: &Bench) -> Vec<String> {
-    let keys = bench.client.get(bench.url("/keys")).send().await.unwrap();
-    let keys: Value = keys.json().await.unwrap();
+    let keys = bench.get("/keys").await;
     let keys = keys["keys"].as_array().unwrap().iter();
     keys.map(|key| key["kid"].as_str().unwrap().to_owned())
         .collect()
@@ -15,12 +14,6 @@ async fn published(bench: &Bench) -> Vec<String> {
 fn kid(token: &Value) -> String {
     let token = authlab_pki::jws::Compact::parse(token.as_str().unwrap()).unwrap();
     token.kid().unwrap().to_owned()
-}
-
-async fn user_info(bench: &Bench, token: &Value) -> u16 {
-    let request = bench.client.get(bench.url("/userinfo"));
-    let request = request.bearer_auth(token.as_str().unwrap());
-    request.send().await.unwrap().status().as_u16()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,7 +30,7 @@ async fn a_restart_brings_the_new_file_and_keeps_keys_and_refresh_tokens() {
     let mut dex = bench.dex.take().unwrap();
     dex.restart(&config).await.unwrap();
     bench.dex = Some(dex);
-    assert_eq!(user_info(&bench, &before["access_token"]).await, 200);
+    assert_eq!(bench.userinfo(&before["access_token"]).await, 200);
     let after = bench.password("openid profile").await;
     assert_eq!(kid(&before["id_token"]), kid(&after["id_token"]));
     assert_eq!(
@@ -93,16 +86,7 @@ async fn another_algorithm_signs_from_the_next_rotation_on() {
         .unwrap();
     bench.dex = Some(dex);
     let algorithm = async || {
-        let url = bench.url("/.well-known/openid-configuration");
-        let document: Value = bench
-            .client
-            .get(url)
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
+        let document = bench.get("/.well-known/openid-configuration").await;
         document["id_token_signing_alg_values_supported"][0]
             .as_str()
             .unwrap()
@@ -129,7 +113,7 @@ async fn a_replaced_key_is_published_as_long_as_its_tokens_live() {
             (2, &first[0]),
             "the key in use comes first"
         );
-        assert_eq!(user_info(&bench, &old["access_token"]).await == 200, kept);
+        assert_eq!(bench.userinfo(&old["access_token"]).await == 200, kept);
         let new = bench.password("openid").await;
         assert_eq!(kid(&new["id_token"]), second[0]);
         // Dex looks for what has expired when it rotates.
