@@ -101,7 +101,7 @@ pub enum Command {
     )]
     Convert(ConvertArgs),
     /// Build the real components (needs Go) and say where they are.
-    #[command(after_help = "Examples:\n  cargo xtask tools\n  cargo xtask tools --list")]
+    #[command(after_help = "Examples:\n  cargo xtask tools\n  cargo xtask tools --list --json")]
     Tools(ToolsArgs),
     /// Write JSON Schemas of scenario and lab files, for editors, or the verb reference.
     #[command(
@@ -257,9 +257,12 @@ pub struct ExplainArgs {
     /// A flag of the API server instead of a file, `oidc-username-claim=email`; once for each.
     #[arg(long = "flag", value_name = "NAME=VALUE", conflicts_with_all = ["config", "lab"])]
     pub flags: Vec<String>,
-    /// A running lab by name or id: its configuration and its issuers' keys.
+    /// A running lab by name or id: what is in force there now, and its issuers' keys.
     #[arg(long, value_name = "LAB")]
     pub lab: Option<String>,
+    /// Which API server of the lab [default: default].
+    #[arg(long, value_name = "NAME", requires = "lab")]
+    pub cluster: Option<String>,
     /// Judge as at this time: `2026-11-22T10:00:00Z`, or seconds since 1970 [default: now].
     #[arg(long, value_name = "TIME")]
     pub now: Option<crate::commands::explain::Moment>,
@@ -282,7 +285,7 @@ pub struct ExplainArgs {
 pub struct LintArgs {
     /// Files, folders, or labs by name [default: every lab and scenario].
     pub targets: Vec<String>,
-    /// The findings as JSON.
+    /// The findings, or the rules, as JSON.
     #[arg(long)]
     pub json: bool,
     /// Say what a rule is about.
@@ -359,6 +362,9 @@ pub struct ToolsArgs {
     /// Build nothing, only show what there is.
     #[arg(long)]
     pub list: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `images`.
@@ -366,6 +372,9 @@ pub struct ToolsArgs {
 pub struct ImagesArgs {
     /// Only these [default: all].
     pub images: Vec<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `doctor`.

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use authlab_lab::checkout::Checkout;
+use authlab_lab::source::nearest;
 use authlab_lab::state::BackendKind;
 use authlab_lab::tools::{self, Terminal};
 use authlab_lab::{images as containers, interrupt, lifecycle};
@@ -134,4 +135,18 @@ pub fn completions(shell: clap_complete::Shell) -> Ended {
     clap_complete::generate(shell, &mut command, "xtask", &mut script);
     terminal::print(String::from_utf8_lossy(&script));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is said of a name that is not among those known.
+pub fn unknown<'a>(
+    message: String,
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> miette::Report {
+    let known: Vec<&str> = known.into_iter().collect();
+    let help = match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are: {}", known.join(", ")),
+    };
+    miette!(help = help, "{message}")
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use authlab_scenario::report::style::Style;
 use indicatif::{ProgressBar, ProgressStyle};
+use miette::IntoDiagnostic;
+use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
 /// Sets up logging (`-v`, `-vv` or `AUTHLAB_LOG`).
@@ -45,6 +47,15 @@ pub fn print(text: impl Display) {
 /// A line on standard output.
 pub fn line(text: impl Display) {
     print(format_args!("{text}\n"));
+}
+
+/// Data on standard output, for programs.
+///
+/// # Errors
+/// When it is no JSON.
+pub fn json(data: &impl Serialize) -> miette::Result<()> {
+    line(serde_json::to_string_pretty(data).into_diagnostic()?);
+    Ok(())
 }
 
 /// Something that takes a while: a spinner on a terminal, a line elsewhere.

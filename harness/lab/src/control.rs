@@ -25,6 +25,12 @@ const LONGEST: u64 = 16 << 20;
 pub enum Request {
     /// Give an API server another authentication, and answer when it is in force or refused.
     Configure(Configure),
+    /// Say which authentication is in force at an API server.
+    Authentication {
+        /// The API server; the default one when left out.
+        #[serde(default)]
+        cluster: Option<String>,
+    },
     /// Have an identity provider sign with a new key; the old one stays published.
     RotateKeys {
         /// Its name in the lab file.
@@ -117,6 +123,13 @@ pub enum Response {
     Refused {
         /// Its own words.
         message: String,
+    },
+    /// What is in force at an API server.
+    Authentication {
+        /// As it was configured, placeholders unfilled.
+        authentication: Authentication,
+        /// The lab file, where the lab began with this: flags stand in it.
+        file: Option<Text>,
     },
     /// A signed token.
     Token {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use authlab_pki::Authority;
 use tokio::net::UnixListener;
+use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -17,7 +18,7 @@ use crate::backend::{self, LabError, Running};
 use crate::checkout::Checkout;
 use crate::control::{self, By, Configure, Request, Response};
 use crate::folder::Folder;
-use crate::plan::{Authentication, Plan};
+use crate::plan::{Authentication, Plan, Text};
 use crate::prepare::{self, CERTIFICATE_LIFETIME, kubeconfig_file};
 use crate::process;
 use crate::refusal;
@@ -49,6 +50,10 @@ struct Shared {
     authority: Authority,
     /// The authentication that each API server started with.
     baseline: BTreeMap<String, Authentication>,
+    /// What has come into force at API servers since.
+    changed: Mutex<BTreeMap<String, Authentication>>,
+    /// The lab file, where the baseline comes from it.
+    file: Option<Text>,
     /// Somebody asked for the lab's end.
     over: CancellationToken,
 }
@@ -156,6 +161,8 @@ impl Host {
             providers: Providers::new(forges, plan.providers, checkout.clone()),
             authority,
             baseline,
+            changed: Mutex::default(),
+            file: plan.file,
             over: CancellationToken::new(),
         });
         let closing = CancellationToken::new();
@@ -322,6 +329,38 @@ impl Shared {
         ))
     }
 
+    /// Gives an API server another authentication.
+    async fn configure(&self, wanted: &Configure) -> Response {
+        let cluster = match self.cluster(wanted.cluster.as_deref()) {
+            Ok(cluster) => cluster,
+            Err(message) => return Response::Failed { message },
+        };
+        let response = self.running.configure(wanted).await;
+        if matches!(response, Response::InForce) {
+            let mut changed = self.changed.lock().await;
+            changed.insert(cluster.to_owned(), wanted.authentication.clone());
+        }
+        response
+    }
+
+    /// What is in force at an API server.
+    async fn in_force(&self, cluster: Option<&str>) -> Response {
+        let cluster = match self.cluster(cluster) {
+            Ok(cluster) => cluster,
+            Err(message) => return Response::Failed { message },
+        };
+        let baseline = &self.baseline[cluster];
+        let changed = self.changed.lock().await.get(cluster).cloned();
+        let authentication = changed.unwrap_or_else(|| baseline.clone());
+        Response::Authentication {
+            file: match authentication == *baseline {
+                true => self.file.clone(),
+                false => None,
+            },
+            authentication,
+        }
+    }
+
     /// Brings everything back to what the lab started with.
     async fn restore(&self) -> Response {
         // Before the API servers, which look for their issuers.
@@ -333,7 +372,7 @@ impl Shared {
                 cluster: Some(name.clone()),
             };
             match self.running.bring_back(&baseline).await {
-                Response::InForce => {}
+                Response::InForce => drop(self.changed.lock().await.remove(name)),
                 Response::Refused { message } => return Response::Failed { message },
                 other => return other,
             }
@@ -349,10 +388,8 @@ async fn handle(shared: &Shared, request: Request) -> Response {
     let failed = |message: String| Response::Failed { message };
     let (running, providers) = (&*shared.running, &shared.providers);
     match request {
-        Request::Configure(wanted) => match shared.cluster(wanted.cluster.as_deref()) {
-            Ok(_) => running.configure(&wanted).await,
-            Err(message) => failed(message),
-        },
+        Request::Configure(wanted) => shared.configure(&wanted).await,
+        Request::Authentication { cluster } => shared.in_force(cluster.as_deref()).await,
         Request::RotateKeys { provider } => providers.rotate(running, &provider).await,
         Request::Fault { provider, fault } => providers.fault(running, &provider, fault).await,
         Request::ConfigureProvider { provider, config } => {

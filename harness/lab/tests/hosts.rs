@@ -268,6 +268,45 @@ async fn what_cannot_be_done_is_said_in_words() {
     host.stop().await;
 }
 
+#[tokio::test]
+async fn what_is_in_force_can_be_asked() {
+    let (_root, host) = changeable().await;
+    let told = async |cluster: &str| {
+        let request = Request::Authentication {
+            cluster: Some(cluster.to_owned()),
+        };
+        match control::call(&host.state().socket, &request).await {
+            Ok(Response::Authentication {
+                authentication,
+                file,
+            }) => {
+                let names = [authentication.config, file].map(|text| text.map(|text| text.name));
+                (names, authentication.flags.len())
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let name = |name: &str| Some(name.to_owned());
+    let began = (
+        [name("fixtures/forge.yaml"), name("fixtures/labs/all.yaml")],
+        0,
+    );
+    assert_eq!(told("other").await, began);
+    let change = |by: &str| {
+        json!({"configure": {"authentication": {"flags": {
+        "oidc-issuer-url": ["https://127.0.0.1:1"], "oidc-client-id": ["kube"]}}, "by": by, "cluster": "other"}})
+    };
+    assert_eq!(ask(&host, change("auto")).await, "in force");
+    assert_eq!(told("other").await, ([None, None], 2));
+    assert_eq!(told("default").await.1, 0);
+    let refused = json!({"configure": {"authentication": {"flags": {"oidc-client-id": ["kube"]}}, "by": "auto", "cluster": "other"}});
+    assert!(ask(&host, refused).await.starts_with("refused"));
+    assert_eq!(told("other").await.1, 2);
+    assert_eq!(ask(&host, json!("restore")).await, "in force");
+    assert_eq!(told("other").await, began);
+    host.stop().await;
+}
+
 /// What one of them refuses is shown in the file of that one.
 #[tokio::test]
 async fn a_refusal_of_another_api_server_is_placed_in_its_file() {

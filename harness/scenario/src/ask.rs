@@ -1,6 +1,6 @@
 //! Questions to the API server of a running lab outside of any scenario.
 
-use authlab_lab::state::State;
+use authlab_lab::state::{ApiServer, State};
 use authlab_rbac::Target;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -64,8 +64,12 @@ pub struct Access {
 ///
 /// # Errors
 /// When it cannot be asked.
-pub async fn token(state: &State, token: &SecretString) -> Result<Value, String> {
-    let api = Api::new(state, &state.api_server).map_err(|error| error.to_string())?;
+pub async fn token(
+    state: &State,
+    server: &ApiServer,
+    token: &SecretString,
+) -> Result<Value, String> {
+    let api = Api::new(state, server).map_err(|error| error.to_string())?;
     let status = api.review(token, &[]).await;
     status.map_err(|error| error.to_string())
 }
@@ -75,8 +79,13 @@ pub async fn token(state: &State, token: &SecretString) -> Result<Value, String>
 ///
 /// # Errors
 /// When it cannot be asked.
-pub async fn access(state: &State, user: &Value, request: &Request) -> Result<Access, String> {
-    let api = Api::new(state, &state.api_server).map_err(|error| error.to_string())?;
+pub async fn access(
+    state: &State,
+    server: &ApiServer,
+    user: &Value,
+    request: &Request,
+) -> Result<Access, String> {
+    let api = Api::new(state, server).map_err(|error| error.to_string())?;
     let body = json!({
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",

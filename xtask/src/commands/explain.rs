@@ -1,5 +1,7 @@
 //! `cargo xtask explain`: what a configuration makes of tokens.
 
+mod lab;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, stdin, stdout};
@@ -12,15 +14,13 @@ use authlab_authn::explain::{self, Signature, Subject, Token, Walk};
 use authlab_authn::oidc::{self, Found};
 use authlab_authn::token::Verdict;
 use authlab_authn::yaml11;
-use authlab_lab::render;
 use authlab_lab::source::Source;
-use authlab_lab::state::State;
-use authlab_scenario::ask::{self, Access};
+use authlab_scenario::ask::Access;
 use miette::{IntoDiagnostic, Report, WrapErr, miette};
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{Ended, labs, runtime};
+use self::lab::{Lab, Place};
+use super::{Ended, runtime};
 use crate::cli::ExplainArgs;
 use crate::terminal;
 
@@ -45,19 +45,21 @@ fn answer_batch(batch: &Path) -> Ended {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the token is explained against, and its text if it is a file.
+/// What the token is explained against, and where that stands.
 struct Against {
     subject: Subject,
-    source: Option<Source>,
+    place: Place,
     /// The issuers are a lab's: they are there, or that is the answer.
     live: bool,
 }
 
 fn one(args: &ExplainArgs, token: &Path) -> Ended {
-    let lab = args.lab.as_deref();
-    let lab = lab.map(|lab| labs::running(Some(lab))).transpose()?;
+    let lab = match &args.lab {
+        Some(lab) => Some(Lab::find(lab, args.cluster.as_deref())?),
+        None => None,
+    };
     let against = match &lab {
-        Some(lab) => in_lab(lab)?,
+        Some(lab) => lab.in_force()?,
         None => against(args)?,
     };
     let text = Token::find(&read_token(token)?);
@@ -68,7 +70,7 @@ fn one(args: &ExplainArgs, token: &Path) -> Ended {
     let signature = signature(&against, &token, &text, args.offline)?;
     let walk = explain::walk(&against.subject, &token, &signature, now);
     let said = match &lab {
-        Some(lab) => Some(ask(lab, &walk, text, args)?),
+        Some(lab) => Some(lab.ask(&walk, text, args)?),
         None => None,
     };
     if args.json {
@@ -79,7 +81,7 @@ fn one(args: &ExplainArgs, token: &Path) -> Ended {
                 json!({"allowed": access.allowed, "reason": access.reason, "nearest": access.nearest})
             });
         }
-        terminal::line(serde_json::to_string_pretty(&json).into_diagnostic()?);
+        terminal::json(&json)?;
     } else {
         tell(&walk, &against);
         if let Some(said) = &said {
@@ -100,27 +102,6 @@ struct Said {
     access: Option<Access>,
 }
 
-fn ask(lab: &State, walk: &Walk, token: String, args: &ExplainArgs) -> miette::Result<Said> {
-    let told = |why: String| miette!("the lab's API server cannot be asked: {why}");
-    runtime()?.block_on(async {
-        let review = match args.now {
-            Some(_) => Value::Null,
-            None => ask::token(lab, &SecretString::from(token))
-                .await
-                .map_err(told)?,
-        };
-        let access = match (&args.can, &walk.verdict) {
-            (Some(request), Verdict::Authenticated(user)) => {
-                let mut user = json!(user);
-                user["groups"] = walk.to_json()["verdict"]["authenticated"]["groups"].take();
-                Some(ask::access(lab, &user, request).await.map_err(told)?)
-            }
-            _ => None,
-        };
-        Ok(Said { review, access })
-    })
-}
-
 impl Said {
     fn tell(&self, walk: &Walk, args: &ExplainArgs) {
         if !self.review.is_null() {
@@ -132,10 +113,11 @@ impl Said {
             let words = match (same, name) {
                 (true, _) => "it says the same".to_owned(),
                 (false, Some(name)) => format!(
-                    "it lets the token in as {name:?}. Its configuration is not the one that the lab began with"
+                    "it lets the token in as {name:?}, by another way than this configuration. (It issues \
+                     tokens to service accounts itself, and remembers for 10 seconds whom it has let in.)"
                 ),
                 (false, None) => format!(
-                    "it refuses the token: {}. Its configuration is not the one that the lab began with",
+                    "it refuses the token: {}",
                     self.review["error"].as_str().unwrap_or_default()
                 ),
             };
@@ -170,10 +152,11 @@ fn tell(walk: &Walk, against: &Against) {
     let Some(refusal) = &walk.refusal else {
         return;
     };
-    if let (Some(path), Some(source)) = (&refusal.path, &against.source)
-        && let Some(place) = against.subject.place(path)
+    if let Some(path) = &refusal.path
+        && let Some((source, offset)) = against.place.of(against, path)
     {
-        let frame = source.error_word(place.start, format!("refused by {path}"), "here");
+        let rule = against.subject.flag(path).unwrap_or(path);
+        let frame = source.error_word(offset, format!("refused by {rule}"), "here");
         terminal::line(format_args!("\n{:?}", Report::new(frame)));
     } else {
         terminal::line("");
@@ -194,10 +177,10 @@ fn read_token(path: &Path) -> miette::Result<String> {
 
 /// The configuration file or the flags of the command line.
 fn against(args: &ExplainArgs) -> miette::Result<Against> {
-    let (subject, source) = match &args.config {
+    let (subject, place) = match &args.config {
         Some(path) => {
             let source = Source::read(Path::new(""), path)?;
-            (file(&source)?, Some(source))
+            (file(&source)?, Place::Configuration(source))
         }
         None if args.flags.is_empty() => {
             return Err(miette!(
@@ -206,38 +189,12 @@ fn against(args: &ExplainArgs) -> miette::Result<Against> {
                 "there is no configuration to explain the token against"
             ));
         }
-        None => (flags(&named(&args.flags)?)?, None),
+        None => (flags(&named(&args.flags)?)?, Place::Nowhere),
     };
     Ok(Against {
         subject,
-        source,
+        place,
         live: false,
-    })
-}
-
-/// The configuration of a running lab.
-fn in_lab(state: &State) -> miette::Result<Against> {
-    let authentication = &state.authentication;
-    let (subject, source) = match &authentication.config {
-        Some(text) => {
-            let filled = render::file(&text.source(), &state.values)?;
-            let source = Source::new(&text.name, filled);
-            (file(&source)?, Some(source))
-        }
-        None => {
-            let mut given = authentication.flags.clone();
-            for value in given.values_mut().flatten() {
-                *value = render::value(value, &state.values)
-                    .map_err(|error| miette!("{error}"))?
-                    .into_owned();
-            }
-            (flags(&given)?, None)
-        }
-    };
-    Ok(Against {
-        subject,
-        source,
-        live: true,
     })
 }
 

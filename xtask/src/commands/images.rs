@@ -4,11 +4,10 @@ use std::process::ExitCode;
 
 use authlab_lab::checkout::Checkout;
 use authlab_lab::images::{self, Kind};
-use authlab_lab::source::nearest;
 use authlab_lab::tools::Terminal;
-use miette::miette;
+use serde_json::{Value, json};
 
-use super::{Ended, interrupted, interruptible};
+use super::{Ended, interrupted, interruptible, unknown};
 use crate::cli::ImagesArgs;
 use crate::terminal;
 
@@ -25,6 +24,15 @@ pub fn run(args: &ImagesArgs) -> Ended {
     let Some(built) = built else {
         return Ok(interrupted());
     };
+    if args.json {
+        let images = built.iter().map(|image| {
+            json!({
+                "name": image.kind.name(), "reference": image.reference, "bytes": image.size,
+            })
+        });
+        terminal::json(&images.collect::<Value>())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     for image in built {
         terminal::line(format_args!(
             "{:<6} {:<44} {:>5} MB  built here from ci/tools",
@@ -45,13 +53,7 @@ fn select(names: &[String]) -> miette::Result<Vec<Kind>> {
         .iter()
         .map(|name| {
             let found = images::ALL.into_iter().find(|kind| kind.name() == name);
-            found.ok_or_else(|| {
-                let help = match nearest(name, known()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("images: {}", known().collect::<Vec<_>>().join(", ")),
-                };
-                miette!(help = help, "no image `{name}`")
-            })
+            found.ok_or_else(|| unknown(format!("no image `{name}`"), name, known()))
         })
         .collect()
 }

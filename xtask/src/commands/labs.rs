@@ -10,7 +10,7 @@ use authlab_lab::plan::{self, Plan, Text};
 use authlab_lab::render;
 use authlab_lab::source::nearest;
 use authlab_lab::state::{BackendKind, State};
-use miette::{Diagnostic as _, IntoDiagnostic, WrapErr, miette};
+use miette::{Diagnostic as _, WrapErr, miette};
 
 use super::{Ended, interrupted, interruptible, prepare_tools, reap, runtime, warn};
 use crate::cli::{DownArgs, EnvArgs, RenderArgs, Shell, StatusArgs, UpArgs};
@@ -111,7 +111,7 @@ pub fn status(args: &StatusArgs) -> Ended {
             .filter_map(|e| e.state.as_ref())
             .map(State::public)
             .collect();
-        terminal::line(serde_json::to_string_pretty(&labs).into_diagnostic()?);
+        terminal::json(&labs)?;
         return Ok(ExitCode::SUCCESS);
     }
     if entries.is_empty() {

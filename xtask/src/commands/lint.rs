@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use authlab_lab::checkout::Checkout;
-use authlab_lab::source::{Source, nearest};
+use authlab_lab::source::Source;
 use authlab_lint::{Finding, Lint, RULES, Rule, Severity, rule};
-use miette::{IntoDiagnostic, Report, miette};
+use miette::{Report, miette};
+use serde_json::{Value, json};
 
-use super::Ended;
+use super::{Ended, unknown};
 use crate::cli::LintArgs;
 use crate::terminal;
 
@@ -16,6 +17,16 @@ use crate::terminal;
 pub fn run(args: &LintArgs) -> Ended {
     if let Some(id) = &args.explain {
         return explain(id);
+    }
+    if args.rules && args.json {
+        let rules = RULES.iter().map(|rule| {
+            json!({
+                "rule": rule.id, "severity": rule.severity.to_string(), "what": rule.what,
+                "why": rule.why, "mend": rule.mend,
+            })
+        });
+        terminal::json(&rules.collect::<Value>())?;
+        return Ok(ExitCode::SUCCESS);
     }
     if args.rules {
         for rule in RULES {
@@ -26,8 +37,13 @@ pub fn run(args: &LintArgs) -> Ended {
     }
     let lint = look(&args.targets)?;
     if args.json {
-        let findings: Vec<_> = lint.findings.iter().map(Finding::to_json).collect();
-        terminal::line(serde_json::to_string_pretty(&findings).into_diagnostic()?);
+        terminal::json(
+            &lint
+                .findings
+                .iter()
+                .map(Finding::to_json)
+                .collect::<Value>(),
+        )?;
     } else {
         for finding in &lint.findings {
             terminal::line(format_args!("{:?}", Report::new(finding.report())));
@@ -127,11 +143,8 @@ fn explain(id: &str) -> Ended {
         mend,
     }) = rule(id)
     else {
-        let near = nearest(id, RULES.iter().map(|rule| rule.id));
-        let help = near.map_or("`cargo xtask lint --rules` lists them".to_owned(), |near| {
-            format!("did you mean `{near}`?")
-        });
-        return Err(miette!(help = help, "there is no rule `{id}`"));
+        let known = RULES.iter().map(|rule| rule.id);
+        return Err(unknown(format!("there is no rule `{id}`"), id, known));
     };
     terminal::line(format_args!(
         "{id} ({severity})\n\n  what  {what}\n  why   {why}\n  mend  {mend}\n\n\

@@ -1,14 +1,13 @@
 //! `cargo xtask tools`: the real components, built from their modules.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use authlab_lab::checkout::Checkout;
-use authlab_lab::source::nearest;
 use authlab_lab::tools::{self, Terminal, Tool};
-use miette::miette;
+use serde_json::{Value, json};
 
-use super::{Ended, interrupted, interruptible};
+use super::{Ended, interrupted, interruptible, unknown};
 use crate::cli::ToolsArgs;
 use crate::terminal;
 
@@ -39,31 +38,69 @@ pub fn run(args: &ToolsArgs) -> Ended {
             return Ok(interrupted());
         }
     }
+    let mut rows = Vec::new();
     for one in tools::status(checkout.root())? {
-        if !wanted.iter().any(|tool| tool.name == one.tool) {
-            continue;
+        if wanted.iter().any(|tool| tool.name == one.tool) {
+            let state = one.size.map(|bytes| format!("{} MB", bytes / 1_000_000));
+            rows.push(Row::new(one.program, &one.version, state, &one.path));
         }
-        let size = one.size.map(|bytes| format!("{} MB", bytes / 1_000_000));
-        line(one.program, &one.version, size, &one.path);
     }
+    let mut absent = None;
     match (keycloak, tools::keycloak_status(checkout.root())) {
         (Keycloak::No, _) => {}
         (_, Ok((there, whole))) => {
-            let built = whole.then(|| "built".to_owned());
-            line(KEYCLOAK, &there.version, built, &there.home);
+            let state = whole.then(|| "built".to_owned());
+            rows.push(Row::new(KEYCLOAK, &there.version, state, &there.home));
         }
-        (Keycloak::IfItCan, Err(why)) => terminal::line(format_args!("{KEYCLOAK:<24} {why}")),
+        (Keycloak::IfItCan, Err(why)) => absent = Some(why),
         (Keycloak::Named, Err(why)) => return Err(why.into()),
+    }
+    if args.json {
+        terminal::json(&rows.iter().map(Row::to_json).collect::<Value>())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    rows.iter().for_each(Row::tell);
+    if let Some(why) = absent {
+        terminal::line(format_args!("{KEYCLOAK:<24} {why}"));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn line(program: &str, version: &str, state: Option<String>, path: &Path) {
-    let state = state.unwrap_or_else(|| "not built".to_owned());
-    terminal::line(format_args!(
-        "{program:<24} {version:<40} {state:>9}  {}",
-        path.display()
-    ));
+/// A program in the tool cache, or one that could be.
+struct Row {
+    program: String,
+    version: String,
+    /// Once it is built.
+    state: Option<String>,
+    path: PathBuf,
+}
+
+impl Row {
+    fn new(program: &str, version: &str, state: Option<String>, path: &Path) -> Self {
+        Self {
+            program: program.to_owned(),
+            version: version.to_owned(),
+            state,
+            path: path.to_owned(),
+        }
+    }
+
+    fn tell(&self) {
+        let state = self.state.as_deref().unwrap_or("not built");
+        terminal::line(format_args!(
+            "{:<24} {:<40} {state:>9}  {}",
+            self.program,
+            self.version,
+            self.path.display()
+        ));
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "program": self.program, "version": self.version, "built": self.state.is_some(),
+            "path": self.path,
+        })
+    }
 }
 
 /// It comes by Maven and runs on Java, which not everybody has.
@@ -101,13 +138,7 @@ fn select(names: &[String]) -> miette::Result<Selection> {
         .filter(|name| *name != KEYCLOAK)
         .map(|name| {
             let found = tools::ALL.into_iter().find(|tool| tool.name == name);
-            found.ok_or_else(|| match nearest(name, known()) {
-                Some(near) => miette!(help = format!("did you mean `{near}`?"), "no tool `{name}`"),
-                None => miette!(
-                    help = format!("tools: {}", known().collect::<Vec<_>>().join(", ")),
-                    "no tool `{name}`"
-                ),
-            })
+            found.ok_or_else(|| unknown(format!("no tool `{name}`"), name, known()))
         })
         .collect::<miette::Result<_>>()?;
     Ok(Selection { wanted, keycloak })

@@ -106,13 +106,64 @@ fn a_lab_is_asked_for_its_keys_and_its_verdict() {
 }
 
 #[test]
+fn each_api_server_of_a_lab_has_its_own_verdict_and_flags_a_place() {
+    let root = Root::new();
+    root.write(
+        "fixtures/labs/two.yaml",
+        "description: two API servers
+identityProviders:
+  forge: { kind: forge }
+apiServer:
+  authentication: kubernetes/forge.yaml
+apiServers:
+  east:
+    flags:
+      oidc-issuer-url: \"${lab.idp.forge.issuer}\"
+      oidc-ca-file: \"${lab.file.ca}\"
+      oidc-client-id: other
+",
+    );
+    root.done(&["up", "two"]);
+    let labs = root.labs();
+    let issuer = labs[0]["identityProviders"]["forge"]["issuer"]
+        .as_str()
+        .unwrap();
+    let forged = token(&claims(issuer, "kube"));
+    let said = |more: &[&str]| {
+        let output = explained(&root, &forged, &[&["--lab", "two"], more].concat());
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(said(&[]).contains("failed to verify signature"));
+    let east = said(&["--cluster", "east", "--offline"]);
+    for part in [
+        "fixtures/labs/two.yaml:11:",
+        "oidc-client-id",
+        "it says the same",
+    ] {
+        assert!(east.contains(part), "{part}: {east}");
+    }
+    let args = [
+        "explain",
+        "--token",
+        "-",
+        "--lab",
+        "two",
+        "--cluster",
+        "esat",
+    ];
+    assert!(root.refused(&args).contains("did you mean `east`?"));
+    root.done(&["down", "two"]);
+}
+
+#[test]
 fn lint_ends_with_what_it_found() {
     let root = Root::new();
     root.write("auth.yaml", FILE);
     let file = root.path("auth.yaml").display().to_string();
     let output = root.run(&["lint", &file]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("[system-names]"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("[system-names]: "));
     let output = root.run(&["lint", &file, "--json"]);
     let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(

@@ -89,8 +89,9 @@ impl Subject {
         }
     }
 
-    /// The flag that says what a file would say at a path.
-    pub(super) fn flag(&self, path: &str) -> Option<&'static str> {
+    /// The flag that says what a file would say at a path, with its dashes; `None` for a file.
+    #[must_use]
+    pub fn flag(&self, path: &str) -> Option<&'static str> {
         match &self.form {
             Form::File { .. } => None,
             Form::Flags(_) => flag_of(path),
