@@ -24,10 +24,9 @@ impl Finding {
     /// As an error with the place.
     #[must_use]
     pub fn report(&self) -> SourceError {
-        let message = format!(
-            "{}: {} [{}]",
-            self.rule.severity, self.message, self.rule.id
-        );
+        // The rule first: at the end of a line it would be broken in two.
+        let (severity, id) = (self.rule.severity, self.rule.id);
+        let message = format!("{severity}[{id}]: {}", self.message);
         let help = self.help.as_deref().unwrap_or(self.rule.mend);
         let rest = self.source.text().get(self.offset..).unwrap_or_default();
         self.source
