@@ -54,6 +54,7 @@ fn every_scenario_and_lab_is_accepted() {
 fn mistakes_of_form_are_refused() {
     let judge = Judge::of(schema::scenario());
     for stem in [
+        "bare-text",
         "two-verbs",
         "unknown-capability",
         "unknown-expectation",

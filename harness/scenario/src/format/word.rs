@@ -12,6 +12,7 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// An externally tagged enum whose variants all have optional details: `denied` is short for
 /// `denied: {}`.
@@ -63,12 +64,24 @@ impl<T: JsonSchema> JsonSchema for Word<T> {
         let own = T::json_schema(generator);
         let variants = own.get("oneOf").and_then(|all| all.as_array());
         let words = variants.into_iter().flatten().filter_map(|variant| {
-            let names = variant.get("properties")?.as_object()?;
-            names.keys().next().cloned()
+            let (name, details) = variant.get("properties")?.as_object()?.iter().next()?;
+            may_be_empty(details, generator).then(|| name.clone())
         });
         let words: Vec<String> = words.collect();
         json_schema!({ "anyOf": [{ "enum": words }, detailed] })
     }
+}
+
+/// Whether a word needs no details: whether `{}` is what its schema asks for.
+fn may_be_empty(details: &Value, generator: &SchemaGenerator) -> bool {
+    let name = details.get("$ref").and_then(Value::as_str);
+    let name = name.and_then(|path| path.rsplit('/').next());
+    let details = match name {
+        Some(name) => generator.definitions().get(name).unwrap_or(details),
+        None => details,
+    };
+    let asks = ["oneOf", "anyOf", "allOf", "required"];
+    details["type"] == "object" && asks.iter().all(|key| details.get(key).is_none())
 }
 
 struct Bare<'a, E>(StrDeserializer<'a, E>);
@@ -110,7 +123,8 @@ impl<'de, E: Error> VariantAccess<'de> for NoDetails<E> {
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, E> {
-        seed.deserialize(nothing())
+        let bare = seed.deserialize(nothing::<E>());
+        bare.map_err(|_| E::custom("this word says nothing by itself: write `word: { ... }`"))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, E> {
