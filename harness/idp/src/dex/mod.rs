@@ -101,20 +101,21 @@ impl Dex {
         config: &str,
         keys: KeyPool,
     ) -> Result<Self, DexError> {
-        Self::start_in_slot(listener, config, keys, "dex").await
+        Self::start_in_slot(listener, (FILE, config), keys, "dex").await
     }
 
-    /// The same with signing keys from slots of another name, for a second Dex that must not share them.
+    /// The same with the name that errors give the file, and with signing keys from slots of another name, for a second
+    /// Dex that must not share them.
     ///
     /// # Errors
     /// As [`Dex::start`].
     pub async fn start_in_slot(
         listener: TcpListener,
-        config: &str,
+        (file, config): (&str, &str),
         keys: KeyPool,
         slot: &str,
     ) -> Result<Self, DexError> {
-        let config = Config::read(config, FILE)?;
+        let config = Config::read(config, file)?;
         let tls = config.tls.as_ref().map(server_config).transpose()?;
         let (slot, algorithm, overlap) = (
             slot.to_owned(),
@@ -146,7 +147,15 @@ impl Dex {
     /// # Errors
     /// When Dex would not start with this file; the old one stays in force then.
     pub async fn restart(&mut self, config: &str) -> Result<(), DexError> {
-        let config = Config::read(config, FILE)?;
+        self.restart_with((FILE, config)).await
+    }
+
+    /// The same with the name that errors give the file.
+    ///
+    /// # Errors
+    /// As [`Dex::restart`].
+    pub async fn restart_with(&mut self, (file, config): (&str, &str)) -> Result<(), DexError> {
+        let config = Config::read(config, file)?;
         let tls = config.tls.as_ref().map(server_config).transpose()?;
         let keys = (config.algorithm, config.id_tokens.unsigned());
         let (store, journal) = (&self.server.store, &self.server.journal);

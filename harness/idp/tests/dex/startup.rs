@@ -16,7 +16,7 @@ async fn start(web: &str, slot: &str) -> Result<(Dex, String), DexError> {
     let config = format!(
         "issuer: http://{address}\nstorage: {{type: memory}}\nenablePasswordDB: true\nweb: {web}\n"
     );
-    let dex = Dex::start_in_slot(listener, &config, keys(), slot).await?;
+    let dex = Dex::start_in_slot(listener, ("config.yaml", &config), keys(), slot).await?;
     Ok((dex, format!("http://{address}")))
 }
 

@@ -123,7 +123,7 @@ impl Running for Embedded {
                 Ok(text) => text,
                 Err(error) => return done(Err(error.to_string())),
             };
-            match known.lock().await.configure(&text).await {
+            match known.lock().await.configure(&config.name, &text).await {
                 Ok(()) => Response::InForce,
                 Err(Unconfigured::Refused(message)) => Response::Refused { message },
                 Err(Unconfigured::Cannot) => cannot(provider, NEW_CONFIGURATION).await,

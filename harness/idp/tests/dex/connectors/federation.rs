@@ -81,7 +81,7 @@ async fn federated(real: Option<&Path>) -> (Bench, Dex, tempfile::TempDir) {
         .replace("UPSTREAM", &upstream)
         .replace("ISSUER", &format!("{url}/dex"))
         .replace("DIR", dir.path().to_str().unwrap());
-    let behind = Dex::start_in_slot(there, &behind, keys(), "upstream");
+    let behind = Dex::start_in_slot(there, ("config.yaml", &behind), keys(), "upstream");
     let behind = behind.await.unwrap();
     let config = with_connectors(CONNECTORS, &[("UPSTREAM", &upstream)]);
     let mut bench = match real {

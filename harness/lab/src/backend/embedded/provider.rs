@@ -25,7 +25,7 @@ pub(super) enum Unconfigured {
     Cannot,
 }
 
-fn text(error: impl std::fmt::Display) -> String {
+fn words(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
@@ -42,7 +42,7 @@ impl Provider {
         Ok(Some(match kind {
             ProviderKind::Dex => {
                 let listener = listener(&mut site.listeners, name)?;
-                let dex = Dex::start_in_slot(listener, &text, keys, name).await;
+                let dex = Dex::start_in_slot(listener, (&config.name, &text), keys, name).await;
                 Self::Dex(dex.map_err(|error| refusal::of_dex(name, config, &error))?)
             }
             ProviderKind::Keycloak => {
@@ -76,27 +76,27 @@ impl Provider {
     /// Signs with a new key from now on.
     pub(super) async fn rotate_keys(&self) -> Result<(), String> {
         match self {
-            Self::Dex(dex) => dex.rotate_keys().await.map_err(text),
-            Self::Keycloak(keycloak) => keycloak.rotate_keys().await.map_err(text),
+            Self::Dex(dex) => dex.rotate_keys().await.map_err(words),
+            Self::Keycloak(keycloak) => keycloak.rotate_keys().await.map_err(words),
         }
     }
 
     /// Breaks it in one way, or mends it.
     pub(super) async fn fault(&mut self, fault: Option<Fault>) -> Result<(), String> {
         match (self, fault) {
-            (Self::Dex(dex), Some(Fault::Down)) => dex.down().await.map_err(text),
-            (Self::Dex(dex), None) => dex.up().await.map_err(text),
-            (Self::Keycloak(keycloak), Some(Fault::Down)) => keycloak.down().await.map_err(text),
-            (Self::Keycloak(keycloak), None) => keycloak.up().await.map_err(text),
+            (Self::Dex(dex), Some(Fault::Down)) => dex.down().await.map_err(words),
+            (Self::Dex(dex), None) => dex.up().await.map_err(words),
+            (Self::Keycloak(keycloak), Some(Fault::Down)) => keycloak.down().await.map_err(words),
+            (Self::Keycloak(keycloak), None) => keycloak.up().await.map_err(words),
             (_, Some(_)) => Err(ONLY_DOWN.to_owned()),
         }
     }
 
     /// Starts again with another file, its placeholders filled; the message is the product's own.
-    pub(super) async fn configure(&mut self, config: &str) -> Result<(), Unconfigured> {
+    pub(super) async fn configure(&mut self, name: &str, text: &str) -> Result<(), Unconfigured> {
         match self {
             Self::Dex(dex) => dex
-                .restart(config)
+                .restart_with((name, text))
                 .await
                 .map_err(|error| Unconfigured::Refused(error.to_string())),
             Self::Keycloak(_) => Err(Unconfigured::Cannot),
