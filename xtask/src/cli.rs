@@ -159,6 +159,8 @@ pub enum Backend {
     Process,
     /// A kind cluster, with containers beside it; builds their images first (needs Docker and Go).
     Kind,
+    /// A cluster that is there already: see `--kubeconfig`.
+    Existing,
 }
 
 impl From<Backend> for BackendKind {
@@ -167,8 +169,21 @@ impl From<Backend> for BackendKind {
             Backend::Embedded => Self::Embedded,
             Backend::Process => Self::Process,
             Backend::Kind => Self::Kind,
+            Backend::Existing => Self::Existing,
         }
     }
+}
+
+/// Which cluster the backend `existing` means.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "A cluster that is there already")]
+pub struct ClusterArgs {
+    /// Its kubeconfig [default: AUTHLAB_KUBECONFIG; never kubectl's own].
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in the kubeconfig [default: its current one].
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
 }
 
 /// Flags of `up`.
@@ -180,6 +195,8 @@ pub struct UpArgs {
     /// Where it runs.
     #[arg(long, default_value = "embedded")]
     pub backend: Backend,
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
 }
 
 /// Flags of `down`.

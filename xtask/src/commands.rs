@@ -4,6 +4,7 @@ pub mod bench;
 pub mod convert;
 pub mod doctor;
 pub mod e2e;
+pub mod existing;
 pub mod explain;
 pub mod images;
 pub mod labs;

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::backend::kind;
+use crate::backend::{existing, kind};
 use crate::plan::Plan;
 use crate::process;
 use crate::state::{STATE_FILE, State, lock_file};
@@ -113,7 +113,8 @@ impl Drop for Folder {
         if self.lock.is_none() {
             return;
         }
-        if let Err(error) = remove(&self.path) {
+        // What it says of a cluster is needed until nothing is left there.
+        if let Err(error) = existing::reap(&self.path).and_then(|()| remove(&self.path)) {
             tracing::warn!(folder = %self.path.display(), %error, "a lab's folder stays behind");
         }
     }
@@ -182,6 +183,7 @@ pub async fn reap(path: &Path) -> io::Result<bool> {
     }
     process::kill_labelled(LABEL, path);
     kind::reap(path)?;
+    existing::reap(path)?;
     remove(path)?;
     Ok(true)
 }
@@ -229,6 +231,7 @@ fn clear(path: &Path) -> io::Result<()> {
     }
     process::kill_labelled(LABEL, path);
     kind::reap(path)?;
+    existing::reap(path)?;
     for entry in left.filter(|entry| !lock(entry)) {
         if entry.file_type()?.is_dir() {
             std::fs::remove_dir_all(entry.path())?;

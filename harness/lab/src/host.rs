@@ -257,8 +257,10 @@ fn publish(
             .map(|name| (name.clone(), api_server(name)))
             .collect(),
         identity_providers,
-        certificate_authority: value(&values, "lab.ca"),
-        capabilities: kind.capabilities().iter().copied().collect(),
+        certificate_authority: plan.authorities(&value(&values, "lab.ca")),
+        capabilities: running
+            .capabilities()
+            .unwrap_or_else(|| kind.capabilities().iter().copied().collect()),
         socket,
         values,
         authentication: plan.authentication.clone(),
@@ -420,8 +422,13 @@ async fn handle(shared: &Shared, request: Request) -> Response {
             }
         }
         Request::ClientCertificate { user, groups } => {
-            let authority = &shared.authority;
-            match authority.client_certificate(&user, &groups, CERTIFICATE_LIFETIME) {
+            let issued = match running.client_certificate(&user, &groups).await {
+                Some(issued) => issued,
+                None => (shared.authority)
+                    .client_certificate(&user, &groups, CERTIFICATE_LIFETIME)
+                    .map_err(LabError::from),
+            };
+            match issued {
                 Ok(issued) => Response::ClientCertificate {
                     certificate: issued.pem,
                     key: issued.key_pem,

@@ -3,13 +3,14 @@
 //! The driver makes it, the lab host gets it as JSON. Placeholders are still in place: their
 //! values exist only once addresses are bound.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::backend::existing::Target;
 use crate::source::{Source, SourceError, files, nearest, yaml_files};
 use crate::spec::{
     ApiServerSpec, ClientSpec, LabFile, ProviderKind, ProviderSpec, ServiceSpec, UserSpec,
@@ -51,8 +52,14 @@ pub struct Authentication {
 pub struct Provider {
     /// The product.
     pub kind: ProviderKind,
-    /// The product's own configuration; absent for a forge.
+    /// The product's own configuration; absent for a forge, and for one that runs elsewhere.
     pub config: Option<Text>,
+    /// The issuer URL of one that runs elsewhere already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// What vouches for that one's certificate, PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<Text>,
     /// The client of logins that name none.
     pub client: Option<ClientSpec>,
     /// People by short name.
@@ -80,6 +87,12 @@ pub struct Plan {
     /// Services that the API server calls by their names, by a name for placeholders.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub services: BTreeMap<String, ServiceSpec>,
+    /// The providers that a cluster which exists already trusts.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub trusted: BTreeSet<String>,
+    /// The cluster that exists already, where the lab is for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub existing: Option<Target>,
     /// The lab file, where `authentication` comes from it: for errors to show.
     pub file: Option<Text>,
 }
@@ -104,6 +117,7 @@ impl Plan {
         for (name, spec) in file.identity_providers {
             providers.insert(name.0, provider(root, &source, spec)?);
         }
+        let trusted = trusted(&source, &file.api_server, &providers)?;
         let others = file.api_servers.iter().map(|(name, spec)| (&*name.0, spec));
         let service_account_issuers = [(DEFAULT_CLUSTER, &file.api_server)]
             .into_iter()
@@ -133,6 +147,8 @@ impl Plan {
             services: (file.services.into_iter())
                 .map(|(name, service)| (name.0, service))
                 .collect(),
+            trusted,
+            existing: None,
             file: Some(Text {
                 name: source.name().to_owned(),
                 text: source.text().to_owned(),
@@ -146,6 +162,37 @@ impl Plan {
         self.authentication = authentication;
         self.file = None;
         self
+    }
+
+    /// The same lab in a cluster that exists already.
+    #[must_use]
+    pub fn in_cluster(mut self, target: Target) -> Self {
+        self.existing = Some(target);
+        self
+    }
+
+    /// Only what the lab starts itself.
+    #[must_use]
+    pub fn of_its_own(&self) -> Self {
+        let mut plan = self.clone();
+        plan.providers
+            .retain(|_, provider| provider.issuer.is_none());
+        plan
+    }
+
+    /// The certificates (PEM) that vouch for every server of the lab: its own CA, and those of
+    /// providers that run elsewhere.
+    #[must_use]
+    pub fn authorities(&self, ca: &str) -> String {
+        let others = self
+            .providers
+            .values()
+            .filter_map(|one| one.authority.as_ref());
+        let others = others.map(|text| text.text.as_str());
+        std::iter::once(ca)
+            .chain(others)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// The names of its API servers, the default one first.
@@ -279,8 +326,77 @@ fn referenced(
     })
 }
 
+/// The providers that a cluster trusts: they run already, and so did the cluster's trust begin.
+fn trusted(
+    source: &Source,
+    spec: &ApiServerSpec,
+    providers: &BTreeMap<String, Provider>,
+) -> Result<BTreeSet<String>, SourceError> {
+    let names = spec.trusts.iter().map(|name| {
+        let refused = |message: String| source.error(name.referenced, message, "named here");
+        match providers.get(&name.value) {
+            Some(provider) if provider.issuer.is_some() => Ok(name.value.clone()),
+            Some(_) => Err(refused(format!(
+                "no cluster can trust `{}` already: this lab starts it",
+                name.value
+            ))
+            .or_help("give it an `issuer` in the place of its `config`, if it runs already")),
+            None => {
+                let error = refused(format!("this lab has no provider `{}`", name.value));
+                let near = nearest(&name.value, providers.keys().map(String::as_str));
+                Err(match near {
+                    Some(near) => error.or_help(format!("did you mean `{near}`?")),
+                    None => error,
+                })
+            }
+        }
+    });
+    names.collect()
+}
+
+/// One that runs elsewhere.
+fn elsewhere(
+    root: &Path,
+    source: &Source,
+    spec: ProviderSpec,
+    issuer: &serde_saphyr::Spanned<String>,
+) -> Result<Provider, SourceError> {
+    let refused = |message: &str| source.error(issuer.referenced, message, "named here");
+    if spec.kind.value == ProviderKind::Forge {
+        return Err(refused("a forge runs in the lab only").or_help("leave `issuer` out"));
+    }
+    if spec.config.is_some() {
+        let why = "a provider that runs elsewhere has a configuration already";
+        return Err(refused(why).or_help("leave out `issuer`, or `config`"));
+    }
+    if !issuer.value.starts_with("https://") || issuer.value.contains(['?', '#']) {
+        let why = "an issuer is an https URL without query and fragment";
+        return Err(refused(why).or_help("as the provider's own discovery document has it"));
+    }
+    let authority = spec.certificate_authority.as_ref();
+    let authority = authority.map(|path| referenced(root, source, path));
+    Ok(Provider {
+        kind: spec.kind.value,
+        config: None,
+        issuer: Some(issuer.value.clone()),
+        authority: authority.transpose()?,
+        client: spec.client,
+        users: spec.users,
+    })
+}
+
 fn provider(root: &Path, source: &Source, spec: ProviderSpec) -> Result<Provider, SourceError> {
     let kind = spec.kind.value;
+    if let Some(issuer) = spec.issuer.clone() {
+        return elsewhere(root, source, spec, &issuer);
+    }
+    if let Some(path) = &spec.certificate_authority {
+        let why = "what the lab starts has a certificate of the lab's CA";
+        let error = source.error(path.referenced, why, "named here");
+        return Err(
+            error.or_help("leave it out, or name the `issuer` of a provider that runs already")
+        );
+    }
     let config = match (kind, &spec.config) {
         (ProviderKind::Dex | ProviderKind::Keycloak, Some(path)) => {
             Some(referenced(root, source, path)?)
@@ -307,6 +423,8 @@ fn provider(root: &Path, source: &Source, spec: ProviderSpec) -> Result<Provider
     Ok(Provider {
         kind,
         config,
+        issuer: None,
+        authority: None,
         client: spec.client,
         users: spec.users,
     })

@@ -55,7 +55,8 @@ pub(crate) async fn site(
 
     let ca = authority.certificate_pem();
     let ca_file = folder.join("ca.pem");
-    write_private(&ca_file, ca.as_bytes()).map_err(system("cannot write the CA's certificate"))?;
+    write_private(&ca_file, plan.authorities(ca).as_bytes())
+        .map_err(system("cannot write the CA's certificate"))?;
     set("lab.ca".to_owned(), ca);
     set(
         "lab.ca.other".to_owned(),
@@ -82,6 +83,10 @@ pub(crate) async fn site(
     }
 
     for (name, provider) in &plan.providers {
+        if let Some(issuer) = &provider.issuer {
+            set(format!("lab.idp.{name}.issuer"), issuer);
+            continue;
+        }
         let listener = bind(address)?;
         let certificate = {
             let host = address.to_string();
@@ -159,7 +164,7 @@ pub(crate) async fn site(
     let site = Site {
         id: id.to_owned(),
         folder: folder.to_owned(),
-        plan: plan.clone(),
+        plan: plan.of_its_own(),
         values,
         authority,
         keys,

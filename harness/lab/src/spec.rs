@@ -124,6 +124,15 @@ pub struct ProviderSpec {
     #[serde(default)]
     #[schemars(with = "Option<PathBuf>")]
     pub config: Option<Spanned<PathBuf>>,
+    /// The issuer URL of one that runs elsewhere already, in the place of `config`: the lab only
+    /// uses it.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub issuer: Option<Spanned<String>>,
+    /// The certificates (PEM, a file below `fixtures/`) that vouch for an `issuer`'s own.
+    #[serde(default)]
+    #[schemars(with = "Option<PathBuf>")]
+    pub certificate_authority: Option<Spanned<PathBuf>>,
     /// The client that logins use unless a step names another.
     #[serde(default)]
     pub client: Option<ClientSpec>,
@@ -176,6 +185,11 @@ pub struct ApiServerSpec {
     /// others can verify the tokens.
     #[serde(default)]
     pub service_account_issuer: Option<String>,
+    /// Providers (with an `issuer`) whose tokens a cluster that exists already takes: how it reads
+    /// them is its own affair. Other backends are told by `authentication` or `flags`.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub trusts: Vec<Spanned<String>>,
 }
 
 /// The flags that stand for a configuration file.

@@ -25,6 +25,8 @@ pub enum BackendKind {
     Process,
     /// A kind cluster, with containers beside it.
     Kind,
+    /// A cluster that somebody else made.
+    Existing,
 }
 
 impl BackendKind {
@@ -35,10 +37,14 @@ impl BackendKind {
             Self::Embedded => "embedded",
             Self::Process => "process",
             Self::Kind => "kind",
+            Self::Existing => "existing",
         }
     }
 
     /// What every lab there can do beyond answering on the network: listing knows it without a lab.
+    /// Of a cluster that exists already only a look at it says: [`Found::capabilities`].
+    ///
+    /// [`Found::capabilities`]: crate::backend::existing::Found::capabilities
     #[must_use]
     pub fn capabilities(self) -> &'static [Capability] {
         match self {
@@ -47,14 +53,23 @@ impl BackendKind {
                 Capability::ClientCertificate,
                 Capability::AuditLog,
                 Capability::Providers,
+                Capability::Trust,
+                Capability::Products,
+                Capability::Clusters,
+                Capability::AnyCertificate,
             ],
             Self::Kind => &[
                 Capability::Configure,
                 Capability::ClientCertificate,
                 Capability::AuditLog,
                 Capability::Providers,
+                Capability::Trust,
+                Capability::Products,
+                Capability::Clusters,
+                Capability::AnyCertificate,
                 Capability::Pods,
             ],
+            Self::Existing => &[],
         }
     }
 
@@ -62,7 +77,7 @@ impl BackendKind {
     #[must_use]
     pub fn kubernetes(self) -> &'static str {
         match self {
-            Self::Embedded | Self::Process | Self::Kind => "1.36.3",
+            Self::Embedded | Self::Process | Self::Kind | Self::Existing => "1.36.3",
         }
     }
 }
@@ -87,6 +102,15 @@ pub enum Capability {
     Kubectl,
     /// The program kubelogin is on this machine: in the tool cache or on PATH.
     Kubelogin,
+    /// The API server takes the tokens of the lab's identity providers.
+    Trust,
+    /// Dex and Keycloak can be run.
+    Products,
+    /// There can be several API servers.
+    Clusters,
+    /// Client certificates can be issued that no cluster signs on request: for `system:masters`, and
+    /// the front proxy's.
+    AnyCertificate,
 }
 
 impl Capability {
@@ -97,6 +121,26 @@ impl Capability {
             Self::Kubectl => Some("kubectl"),
             Self::Kubelogin => Some("kubelogin"),
             _ => None,
+        }
+    }
+
+    /// Why a scenario that needs it is left out where it is not.
+    #[must_use]
+    pub fn lacking(self) -> &'static str {
+        match self {
+            Self::Configure => "the API server's authentication cannot be changed",
+            Self::ClientCertificate => "no client certificates can be issued",
+            Self::AuditLog => "the audit log cannot be read",
+            Self::Providers => "identity providers cannot be broken or configured anew",
+            Self::Pods => "no pods run there",
+            Self::Kubectl => "kubectl is not on this machine",
+            Self::Kubelogin => "kubelogin is not on this machine",
+            Self::Trust => "the API server does not trust the lab's identity providers",
+            Self::Products => "neither Dex nor Keycloak can be run",
+            Self::Clusters => "there is one API server only",
+            Self::AnyCertificate => {
+                "no client certificates can be issued for `system:masters` or a front proxy"
+            }
         }
     }
 }

@@ -230,7 +230,7 @@ fn alt_name(name: &str) -> Result<SanType, PkiError> {
         .ok_or_else(|| PkiError::Name(name.to_owned()))
 }
 
-fn generate_key(subject: &str) -> Result<KeyPair, PkiError> {
+pub(crate) fn generate_key(subject: &str) -> Result<KeyPair, PkiError> {
     KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|error| failed(subject, &error))
 }
 

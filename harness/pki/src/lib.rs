@@ -29,6 +29,7 @@ mod key;
 mod pem;
 mod pool;
 pub mod quote;
+mod request;
 mod subject;
 pub mod tls;
 
@@ -38,3 +39,4 @@ pub use certificate::{Certificate, Validity};
 pub use error::PkiError;
 pub use key::SigningKey;
 pub use pool::KeyPool;
+pub use request::{CertificateRequest, request};

@@ -5,15 +5,18 @@
 //! certificate library keeps one value an attribute. So it makes the certificate with a stand-in, and here the real
 //! subject takes its place and the certificate is signed again.
 
-use rcgen::{KeyPair, SigningKey as _};
+use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
 
 use crate::PkiError;
 
+const INTEGER: u8 = 0x02;
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const BIT_STRING: u8 = 0x03;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const UTF8_STRING: u8 = 0x0c;
+/// The attributes of a request, RFC 2986 section 4.1.
+const ATTRIBUTES: u8 = 0xa0;
 /// id-at-organizationName and id-at-commonName, RFC 5280 appendix A.1.
 const ORGANIZATION: [u8; 3] = [0x55, 0x04, 0x0a];
 const COMMON_NAME: [u8; 3] = [0x55, 0x04, 0x03];
@@ -46,14 +49,39 @@ pub(crate) fn replace(
         SEQUENCE,
         &[before, &name(common_name, organizations), after],
     );
-    let signature = issuer
-        .sign(&signed)
-        .map_err(|error| failed(error.to_string()))?;
+    sign(&signed, issuer).map_err(failed)
+}
+
+/// A request for a certificate of this subject, signed by its own `key` (ECDSA P-256).
+/// Source: RFC 2986 section 4.
+pub(crate) fn request(
+    common_name: &str,
+    organizations: &[String],
+    key: &KeyPair,
+) -> Result<Vec<u8>, PkiError> {
+    let wanted = element(
+        SEQUENCE,
+        &[
+            &element(INTEGER, &[&[0]]),
+            &name(common_name, organizations),
+            &key.subject_public_key_info(),
+            &element(ATTRIBUTES, &[]),
+        ],
+    );
+    sign(&wanted, key).map_err(|reason| PkiError::Certificate {
+        subject: common_name.to_owned(),
+        reason,
+    })
+}
+
+/// What is to be signed, the algorithm, and the signature.
+fn sign(signed: &[u8], key: &KeyPair) -> Result<Vec<u8>, String> {
+    let signature = key.sign(signed).map_err(|error| error.to_string())?;
     let algorithm = element(SEQUENCE, &[&element(OBJECT_IDENTIFIER, &[&ECDSA_SHA256])]);
     Ok(element(
         SEQUENCE,
         &[
-            &signed,
+            signed,
             &algorithm,
             &element(BIT_STRING, &[&[0], &signature]),
         ],

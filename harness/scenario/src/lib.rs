@@ -10,6 +10,7 @@ mod barrier;
 mod check;
 mod context;
 mod credential;
+mod demand;
 pub mod diff;
 mod exposition;
 mod fault;

@@ -1,9 +1,11 @@
 //! Listing: which scenarios there are, from files alone.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use authlab_lab::backend::existing::Found;
 use authlab_lab::source::{Source, SourceError, yaml_files};
-use authlab_lab::state::Capability;
+use authlab_lab::state::{BackendKind, Capability};
 use miette::Diagnostic;
 
 use crate::load::Scenario;
@@ -53,16 +55,33 @@ impl Case {
         }
     }
 
-    /// Whether a lab with `capabilities` that runs `kubernetes` (for example `1.36.3`) can take it.
+    /// Why a lab with `capabilities` that runs `kubernetes` (for example `1.36.3`) cannot take it.
     /// A file that is at fault fits everywhere: its fault must show.
     #[must_use]
+    pub fn unfit(&self, capabilities: &BTreeSet<Capability>, kubernetes: &str) -> Option<String> {
+        let scenario = self.scenario.as_ref().ok()?;
+        scenario.unfit(&self.lab, capabilities, kubernetes)
+    }
+
+    /// Whether a lab with `capabilities` that runs `kubernetes` can take it.
+    #[must_use]
     pub fn fits(&self, capabilities: &[Capability], kubernetes: &str) -> bool {
-        self.scenario.as_ref().is_ok_and(|scenario| {
-            scenario
-                .requires()
-                .all(|wanted| scenario.is_met(wanted, |lab| capabilities.contains(&lab)))
-                && scenario.holds_for(kubernetes)
-        }) || self.scenario.is_err()
+        let capabilities = capabilities.iter().copied().collect();
+        self.unfit(&capabilities, kubernetes).is_none()
+    }
+
+    /// The same of a lab that is not there yet, on a backend; `existing` is the cluster that exists
+    /// already, where that is the backend.
+    #[must_use]
+    pub fn unfit_for(&self, backend: BackendKind, existing: Option<&Found>) -> Option<String> {
+        let scenario = self.scenario.as_ref().ok()?;
+        let Some(found) = existing else {
+            let capabilities = backend.capabilities().iter().copied().collect();
+            return self.unfit(&capabilities, backend.kubernetes());
+        };
+        // What is wrong with a lab file is said when it is started.
+        let plan = scenario.plan(&self.lab).ok()?;
+        self.unfit(&found.capabilities(&plan), &found.version)
     }
 
     /// A report in which no step has run; broken when the file is at fault.

@@ -1,5 +1,6 @@
 //! Loading: reads a scenario file and refuses what can be known to be wrong without a lab.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use authlab_lab::exec::find;
@@ -11,8 +12,8 @@ use serde_saphyr::{Location, Spanned};
 
 use crate::credential::GIVEN;
 use crate::format::File;
-use crate::verbs::{Loading, Step};
-use crate::{check, lint};
+use crate::verbs::{Loading, Step, absent};
+use crate::{check, demand, lint};
 
 /// A scenario, loaded and checked.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Scenario {
     leading: Option<Authentication>,
     needs_namespace: bool,
     alone: bool,
+    /// What each lab must be able to do beyond what file and verbs say.
+    demands: BTreeMap<String, Vec<Capability>>,
 }
 
 impl Scenario {
@@ -81,7 +84,13 @@ impl Scenario {
             .enumerate()
             .skip(usize::from(leading.is_some()))
             .any(|(index, step)| step.value.verb().needs_lab_alone(&loading(index)));
+        let demands = plans.iter().map(|plan| {
+            let demanded = demand::of(plan, &file.steps);
+            (plan.lab.clone(), demanded)
+        });
+        let demands = demands.collect();
         Ok(Self {
+            demands,
             root: root.to_owned(),
             kubernetes,
             leading,
@@ -110,16 +119,39 @@ impl Scenario {
         &self.file.lab.value
     }
 
-    /// What the lab must be able to do: what the file says and what its verbs imply.
-    pub fn requires(&self) -> impl Iterator<Item = Capability> + '_ {
+    /// What `lab` must be able to do: what the file says, and what verbs and lab imply.
+    pub fn requires(&self, lab: &str) -> impl Iterator<Item = Capability> + '_ {
         let said = self.file.requires.iter().map(|wanted| wanted.value);
         let steps = self.file.steps.iter();
-        said.chain(steps.filter_map(|step| step.value.verb().needs()))
+        let implied = self.demands.get(lab).into_iter().flatten().copied();
+        let verbs = steps.filter_map(|step| step.value.verb().needs());
+        said.chain(verbs).chain(implied)
+    }
+
+    /// Why a lab called `lab` with these capabilities, which runs `kubernetes` (for example
+    /// `1.36.3`), cannot take it.
+    #[must_use]
+    pub fn unfit(
+        &self,
+        lab: &str,
+        capabilities: &BTreeSet<Capability>,
+        kubernetes: &str,
+    ) -> Option<String> {
+        if !self.holds_for(kubernetes) {
+            return Some(format!("does not apply to Kubernetes {kubernetes}"));
+        }
+        let mut wanted = self.requires(lab);
+        let lacking =
+            wanted.find(|wanted| !self.is_met(*wanted, |lab| capabilities.contains(&lab)))?;
+        Some(match lacking.program() {
+            Some(program) => absent(program),
+            None => lacking.lacking().to_owned(),
+        })
     }
 
     /// Whether what it requires is there: a program on this machine, all else by what `has` says of
     /// the lab.
-    pub(crate) fn is_met(&self, wanted: Capability, has: impl Fn(Capability) -> bool) -> bool {
+    fn is_met(&self, wanted: Capability, has: impl Fn(Capability) -> bool) -> bool {
         match wanted.program() {
             Some(program) => find(&self.root, program).is_some(),
             None => has(wanted),

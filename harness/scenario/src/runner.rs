@@ -17,7 +17,7 @@ use crate::listing::Case;
 use crate::load::{Scenario, parse_file};
 use crate::objects::namespace;
 use crate::report::{Outcome, Place, ScenarioReport, StepReport};
-use crate::verbs::{Step, absent};
+use crate::verbs::Step;
 use crate::{check, lock, observe};
 
 /// How long an interrupted scenario may take to clear up.
@@ -135,17 +135,7 @@ fn unsuitable(scenario: &Scenario, state: &State, lab: &str) -> Option<String> {
             state.lab
         ));
     }
-    if !scenario.holds_for(&state.api_server.version) {
-        let version = &state.api_server.version;
-        return Some(format!("does not apply to Kubernetes {version}"));
-    }
-    let lacking = scenario
-        .requires()
-        .find(|wanted| !scenario.is_met(*wanted, |lab| state.capabilities.contains(&lab)))?;
-    Some(match lacking.program() {
-        Some(program) => absent(program),
-        None => format!("the lab lacks the capability {lacking:?}"),
-    })
+    scenario.unfit(lab, &state.capabilities, &state.api_server.version)
 }
 
 async fn steps(

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use authlab_lab::backend::existing::Found;
 use authlab_lab::bundle::{self, Bundle, Subject};
 use authlab_lab::checkout::Checkout;
 use authlab_lab::folder::Folder;
@@ -21,10 +22,12 @@ use crate::report::{Outcome, Report, ScenarioReport};
 use crate::runner::{Event, Sink, run};
 
 /// How a suite is run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Where the labs run.
     pub backend: BackendKind,
+    /// What a look at the cluster found that exists already, where the labs run in one.
+    pub existing: Option<Found>,
     /// How many labs may run at once.
     pub jobs: usize,
     /// Leave the labs running afterwards, in the background.
@@ -63,6 +66,7 @@ pub async fn watched(
 ) -> Report {
     let start = Instant::now();
     let mut done: BTreeMap<usize, ScenarioReport> = BTreeMap::new();
+    let options = &options;
     let groups = groups(cases, options, sink, &mut done);
     let mut finished = futures_util::stream::iter(groups)
         .map(|group| serve(checkout, cases, group, options, sink, evidence, cancel))
@@ -88,18 +92,27 @@ pub async fn watched(
 /// Files that cannot be used are reported at once.
 fn groups(
     cases: &[Case],
-    options: Options,
+    options: &Options,
     sink: &dyn Sink,
     done: &mut BTreeMap<usize, ScenarioReport>,
 ) -> Vec<Group> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    let existing = options.existing.as_ref();
     for (index, case) in cases.iter().enumerate() {
+        if let Some(why) = case.unfit_for(options.backend, existing) {
+            let mut report = case.report();
+            report.skipped = Some(why);
+            sink.event(&Event::Done { report: &report });
+            done.insert(index, report);
+            continue;
+        }
         let plan = match case.scenario() {
             Ok(scenario) => scenario.plan(case.lab()).map_err(|error| describe(&error)),
             Err(_) => Err(String::new()),
         };
         match plan {
-            Ok(plan) => {
+            Ok(mut plan) => {
+                plan.existing = existing.map(|found| found.target.clone());
                 let key = match options.backend {
                     BackendKind::Embedded if !options.keep => index.to_string(),
                     _ => plan.identity(),
@@ -136,7 +149,7 @@ async fn serve(
     checkout: &Checkout,
     cases: &[Case],
     group: Group,
-    options: Options,
+    options: &Options,
     sink: &dyn Sink,
     evidence: Option<&Evidence>,
     cancel: &CancellationToken,
@@ -225,7 +238,7 @@ impl Lab {
     async fn start(
         checkout: &Checkout,
         group: &Group,
-        options: Options,
+        options: &Options,
         cancel: &CancellationToken,
     ) -> Result<Option<Self>, Failed> {
         let plan = &group.plan;

@@ -63,6 +63,7 @@ fn copy(from: &Path, to: &Path) {
 async fn run(root: &Path, path: &str) -> ScenarioReport {
     let options = suite::Options {
         backend: BackendKind::Embedded,
+        existing: None,
         jobs: 1,
         keep: false,
     };

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     let trials = list(checkout.root())
         .into_iter()
         .map(|case| {
-            let ignored = !case.fits(backend.capabilities(), backend.kubernetes());
+            let ignored = case.unfit_for(backend, None).is_some();
             let checkout = checkout.clone();
             Trial::test(case.id().to_owned(), move || test(&checkout, case, backend))
                 .with_ignored_flag(ignored)
@@ -59,6 +59,7 @@ fn test(checkout: &Checkout, case: Case, backend: BackendKind) -> Result<(), Fai
         }
         let options = suite::Options {
             backend,
+            existing: None,
             jobs: 1,
             keep: false,
         };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Backend;
+use super::{Backend, ClusterArgs};
 
 /// Flags of `e2e`.
 #[derive(Debug, Args)]
@@ -43,6 +43,8 @@ pub struct E2eArgs {
     /// `GITHUB_ACTIONS=true`.
     #[arg(long)]
     pub annotations: bool,
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
 }
 
 /// Flags of `diff`.

@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::report as results;
 use super::{
-    Ended, check_writable, interrupted, interruptible, is_stdout, prepare_tools, reap, warn, write,
+    Ended, check_writable, existing, interrupted, interruptible, is_stdout, prepare_tools, reap,
+    runtime, warn, write,
 };
 use crate::cli::{DiffArgs, E2eArgs};
 use crate::terminal as driver;
@@ -35,7 +36,15 @@ pub fn run(args: &E2eArgs) -> Ended {
         for file in files {
             check_writable(file)?;
         }
-        let options = options(args.backend.into(), args.jobs, args.keep);
+        let mut options = options(args.backend.into(), args.jobs, args.keep);
+        options.existing = tokio::select! {
+            found = existing::cluster(options.backend, &args.cluster) => found?,
+            () = cancel.cancelled() => None,
+        };
+        if options.existing.is_some() {
+            // They share the cluster: one at a time, so that none sees what another does.
+            options.jobs = 1;
+        }
         let quiet = files.into_iter().any(is_stdout);
         suite_on(&checkout, &cases, options, quiet, Some(&evidence), &cancel).await
     })?;
@@ -82,14 +91,13 @@ pub fn run(args: &E2eArgs) -> Ended {
 fn list(args: &E2eArgs) -> Ended {
     let cases = select(&Checkout::here(), &args.filter, args.lab.as_deref())?;
     let backend = BackendKind::from(args.backend);
+    let found = runtime()?.block_on(existing::cluster(backend, &args.cluster))?;
     let width = cases.iter().map(|case| case.id().len()).max().unwrap_or(0);
     for case in &cases {
-        let note = if case.scenario().is_err() {
-            "  cannot be read"
-        } else if !case.fits(backend.capabilities(), backend.kubernetes()) {
-            "  not here"
-        } else {
-            ""
+        let note = match case.unfit_for(backend, found.as_ref()) {
+            _ if case.scenario().is_err() => "  cannot be read".to_owned(),
+            Some(why) => format!("  ignored: {why}"),
+            None => String::new(),
         };
         driver::line(format_args!("{:<width$}  {}{note}", case.id(), case.file()));
     }
@@ -150,6 +158,7 @@ fn options(backend: BackendKind, jobs: Option<usize>, keep: bool) -> Options {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     Options {
         backend,
+        existing: None,
         jobs: jobs.unwrap_or(cores),
         keep,
     }

@@ -12,7 +12,7 @@ use authlab_lab::source::nearest;
 use authlab_lab::state::{BackendKind, State};
 use miette::{Diagnostic as _, WrapErr, miette};
 
-use super::{Ended, interrupted, interruptible, prepare_tools, reap, runtime, warn};
+use super::{Ended, existing, interrupted, interruptible, prepare_tools, reap, runtime, warn};
 use crate::cli::{DownArgs, EnvArgs, RenderArgs, Shell, StatusArgs, UpArgs};
 use crate::terminal;
 
@@ -21,13 +21,18 @@ pub fn up(args: &UpArgs) -> Ended {
     interruptible(async |cancel| {
         let checkout = Checkout::here();
         let kind = BackendKind::from(args.backend);
-        let plan = Plan::load(checkout.root(), &args.lab)?;
+        let mut plan = Plan::load(checkout.root(), &args.lab)?;
         let id = format!("{}-{}", args.lab, kind.name());
         reap(&checkout).await;
         tokio::select! {
             ready = prepare_tools(kind) => ready?,
             () = cancel.cancelled() => return Ok(interrupted()),
         }
+        let found = tokio::select! {
+            found = existing::cluster(kind, &args.cluster) => found?,
+            () = cancel.cancelled() => return Ok(interrupted()),
+        };
+        plan.existing = found.map(|found| found.target);
         let bar = terminal::under_way(&format!("bringing up the lab {id}"));
         let started = lifecycle::up(&checkout, kind, &plan, &id, &cancel).await;
         bar.finish_and_clear();

@@ -1,22 +1,23 @@
 //! Backends: where a lab runs. One file (or folder) each, and one line in [`start`].
 
 pub mod embedded;
+pub mod existing;
 pub mod kind;
 pub mod process;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use authlab_idp::fault::Fault;
-use authlab_pki::{Authority, KeyPool};
+use authlab_pki::{Authority, Certificate, KeyPool};
 use thiserror::Error;
 
 use crate::control::{Configure, Response};
 use crate::plan::{Authentication, Plan, Text};
 use crate::render::{self, Values};
 use crate::source::SourceError;
-use crate::state::{BackendKind, DEFAULT_CLUSTER};
+use crate::state::{BackendKind, Capability, DEFAULT_CLUSTER};
 
 /// What every backend is given: a plan, the lab's folder, addresses already bound.
 #[derive(Debug)]
@@ -146,6 +147,20 @@ pub trait Running: Send + Sync {
     /// Placeholders and their values: those of [`Site::values`] and those that only this backend
     /// knows (`lab.storage.type` and `lab.storage.endpoint`, where a Dex keeps its state).
     fn values(&self) -> &Values;
+
+    /// What the lab can do beyond answering on the network, where its kind of backend does not say.
+    fn capabilities(&self) -> Option<BTreeSet<Capability>> {
+        None
+    }
+
+    /// A client certificate of another authority than the lab's, where that one does not count.
+    fn client_certificate<'a>(
+        &'a self,
+        _user: &'a str,
+        _groups: &'a [String],
+    ) -> Task<'a, Option<Result<Certificate, LabError>>> {
+        Box::pin(std::future::ready(None))
+    }
 
     /// What components take in their files and a person may not have meant, file first.
     fn warnings(&self) -> Vec<String> {
@@ -296,6 +311,10 @@ pub enum LabError {
         /// What to do about it.
         help: String,
     },
+    /// A cluster that exists already cannot be used.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Existing(#[from] existing::ExistingError),
     /// A container image could not be built.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -342,6 +361,7 @@ impl LabError {
             | Self::Refused { .. }
             | Self::AddressInUse { .. }
             | Self::Missing { .. }
+            | Self::Existing(_)
             | Self::Images(_)
             | Self::Tools(_)
             | Self::Pki(_) => false,
@@ -355,7 +375,9 @@ impl LabError {
 /// When there is none.
 pub(crate) async fn address(kind: BackendKind, folder: &Path) -> Result<IpAddr, LabError> {
     match kind {
-        BackendKind::Embedded | BackendKind::Process => Ok(Ipv4Addr::LOCALHOST.into()),
+        BackendKind::Embedded | BackendKind::Process | BackendKind::Existing => {
+            Ok(Ipv4Addr::LOCALHOST.into())
+        }
         BackendKind::Kind => kind::address(folder).await,
     }
 }
@@ -369,5 +391,6 @@ pub async fn start(kind: BackendKind, site: Site) -> Result<Box<dyn Running>, La
         BackendKind::Embedded => embedded::start(site).await,
         BackendKind::Process => process::start(site).await,
         BackendKind::Kind => kind::start(site).await,
+        BackendKind::Existing => existing::start(site).await,
     }
 }

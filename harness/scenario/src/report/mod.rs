@@ -186,7 +186,9 @@ pub struct Counts {
     pub failed: usize,
     /// The lab or a file is at fault.
     pub broken: usize,
-    /// Did not apply, or were not reached.
+    /// Do not apply there.
+    pub ignored: usize,
+    /// Were not reached.
     pub not_run: usize,
 }
 
@@ -200,20 +202,39 @@ impl Report {
                 Outcome::Passed => counts.passed += 1,
                 Outcome::Failed => counts.failed += 1,
                 Outcome::Broken => counts.broken += 1,
+                Outcome::NotRun if scenario.skipped.is_some() => counts.ignored += 1,
                 Outcome::NotRun => counts.not_run += 1,
             }
         }
         counts
     }
 
+    /// Why scenarios were ignored, with how many for each reason, the most frequent first.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<(usize, &str)> {
+        let mut reasons: Vec<(usize, &str)> = Vec::new();
+        for why in self
+            .scenarios
+            .iter()
+            .filter_map(|one| one.skipped.as_deref())
+        {
+            match reasons.iter_mut().find(|(_, known)| *known == why) {
+                Some((count, _)) => *count += 1,
+                None => reasons.push((1, why)),
+            }
+        }
+        reasons.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+        reasons
+    }
+
     /// 0 all held; 1 an expectation failed; 2 the lab or a file is at fault, or nothing was
-    /// selected (2 beats 1); 130 interrupted.
+    /// selected or could be run (2 beats 1); 130 interrupted.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let counts = self.counts();
         if self.interrupted || self.scenarios.iter().any(|one| one.interrupted) {
             130
-        } else if counts.broken > 0 || self.scenarios.is_empty() {
+        } else if counts.broken > 0 || counts.ignored == self.scenarios.len() {
             2
         } else if counts.failed > 0 {
             1

@@ -16,6 +16,9 @@ pub fn render(report: &Report, style: Style) -> String {
             out.push('\n');
         }
     }
+    for (count, why) in report.reasons() {
+        let _ = writeln!(out, "{}", style.faint(&format!("ignored {count}: {why}")));
+    }
     out.push_str(&summary(report, style));
     out.push('\n');
     out
@@ -58,6 +61,9 @@ pub fn summary(report: &Report, style: Style) -> String {
     ];
     if counts.broken > 0 {
         parts.push(style.strange(&format!("{} broken", counts.broken)));
+    }
+    if counts.ignored > 0 {
+        parts.push(style.strange(&format!("{} ignored", counts.ignored)));
     }
     if counts.not_run > 0 {
         parts.push(style.strange(&format!("{} not run", counts.not_run)));

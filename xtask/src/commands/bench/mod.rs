@@ -95,6 +95,7 @@ async fn suite(
     backend: BackendKind,
 ) -> miette::Result<Vec<StepReport>> {
     let options = Options {
+        existing: None,
         backend,
         jobs: std::thread::available_parallelism().map_or(1, NonZero::get),
         keep: false,
