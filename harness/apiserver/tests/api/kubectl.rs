@@ -73,9 +73,9 @@ fn blot(text: &str) -> String {
         (r"X509SHA256=[0-9a-f]+", "X509SHA256=H"),
         (r"eyJ[A-Za-z0-9_.-]+", "TOKEN"),
         (r"\b(\d+m)?\d+s\b", "AGE"),
-        (r"\n*=> ", "\n=> "),
         (r" +", " "),
         (r" \n", "\n"),
+        (r"\n*=> ", "\n=> "),
     ];
     rules.iter().fold(text.to_owned(), |text, (rule, word)| {
         let rule = Regex::new(rule).unwrap();
