@@ -213,7 +213,11 @@ fn a_case_fits_where_its_needs_are_met() {
     write("future", "lab: dex\nkubernetes: \">=1.37\"");
     write("past", "lab: dex\nkubernetes: \"<1.37\"");
     // What the lab and a request without a credential need by themselves.
-    let least = [Capability::Products, Capability::Configure];
+    let least = [
+        Capability::Clusters,
+        Capability::Products,
+        Capability::Configure,
+    ];
     let fits = |more: &[Capability]| -> Vec<String> {
         let capabilities = &[&least, more].concat();
         list(root.path())
