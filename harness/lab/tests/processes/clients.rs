@@ -1,17 +1,12 @@
 //! Programs that people run beside a lab: what they see, what is heard of them, and their end.
 
 use std::path::Path;
-use std::time::Duration;
 
 use authlab_lab::exec::{Client, Ended};
-use authlab_lab::process;
-use authlab_lab::wait::{Look, until};
 use libtest_mimic::Trial;
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::trial;
-
-const BOUND: Duration = Duration::from_secs(20);
+use crate::{gone, trial};
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -85,12 +80,5 @@ async fn given_up() {
         ended = client.run(tell, typed) => panic!("{ended:?}"),
         line = heard.recv() => line.unwrap().trim().parse().unwrap(),
     };
-    until("the end of what it had started", BOUND, || async {
-        match process::started(child) {
-            Ok(_) => Look::NotYet("it runs".to_owned()),
-            Err(_) => Look::Ready(()),
-        }
-    })
-    .await
-    .unwrap();
+    gone(child).await;
 }
