@@ -1,18 +1,16 @@
 //! What the embedded backend takes.
 
-use std::path::Path;
 use std::time::Instant;
 
 use authlab_lab::checkout::Checkout;
-use authlab_lab::control::{self, By, Configure, Request, Response};
 use authlab_lab::lifecycle;
-use authlab_lab::plan::{self, Authentication, Plan};
+use authlab_lab::plan::Plan;
 use authlab_lab::state::BackendKind;
 use miette::{IntoDiagnostic, WrapErr, miette};
 use tokio_util::sync::CancellationToken;
 
 use super::series::Series;
-use super::{logins, some, start, suite};
+use super::{down, logins, some, start, suite};
 
 const KIND: BackendKind = BackendKind::Embedded;
 
@@ -54,26 +52,8 @@ pub async fn measure(checkout: &Checkout, runs: usize) -> miette::Result<Vec<Ser
 async fn reload(checkout: &Checkout, runs: usize) -> miette::Result<Series> {
     let mut series = Series::new("changed authentication file in force", "under 50 ms");
     let host = start(checkout, KIND, "forge", "bench-reload").await?;
-    let files = [
-        "kubernetes/forge-and-stranger.yaml",
-        "kubernetes/forge.yaml",
-    ];
     for run in 0..runs {
-        let config = plan::fixture(checkout.root(), Path::new(files[run % 2]))?;
-        let wanted = Configure {
-            authentication: Authentication {
-                config: Some(config),
-                ..Authentication::default()
-            },
-            by: By::Auto,
-            cluster: None,
-        };
-        let begun = Instant::now();
-        let answer = control::call(&host.state().socket, &Request::Configure(wanted)).await;
-        series.since(begun);
-        if !matches!(answer, Ok(Response::InForce)) {
-            return Err(miette!("the file did not come into force: {answer:?}"));
-        }
+        series.lasted(super::reload(checkout, &host, run).await?);
     }
     host.stop().await;
     Ok(series)
@@ -90,9 +70,7 @@ async fn memory(checkout: &Checkout) -> miette::Result<Series> {
     let status = std::fs::read_to_string(&file)
         .into_diagnostic()
         .wrap_err(file)?;
-    for entry in lifecycle::list(checkout).iter().filter(|one| one.id == id) {
-        lifecycle::down(entry).await?;
-    }
+    down(checkout, id).await?;
     let kilobytes: Option<f64> = status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))

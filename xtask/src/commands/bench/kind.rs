@@ -1,14 +1,12 @@
 //! What clusters of containers take, beside what kind alone takes.
 
-use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use authlab_lab::checkout::Checkout;
-use authlab_lab::control::{self, By, Configure, Request, Response};
 use authlab_lab::host::Host;
 use authlab_lab::images;
 use authlab_lab::lifecycle;
-use authlab_lab::plan::{self, Authentication, Plan};
+use authlab_lab::plan::Plan;
 use authlab_lab::state::{BackendKind, STATE_FILE};
 use authlab_lab::tools::{self, Terminal};
 use miette::{IntoDiagnostic, WrapErr, miette};
@@ -18,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::chart::Watch;
 use super::series::Series;
-use super::{some, start};
+use super::{down, some, start};
 use crate::terminal;
 
 const KIND: BackendKind = BackendKind::Kind;
@@ -195,9 +193,7 @@ async fn warm(checkout: &Checkout, runs: usize) -> miette::Result<Series> {
         lifecycle::up(checkout, KIND, &plan, id, &cancel).await?;
         series.since(begun);
     }
-    for entry in lifecycle::list(checkout).iter().filter(|one| one.id == id) {
-        lifecycle::down(entry).await?;
-    }
+    down(checkout, id).await?;
     Ok(series)
 }
 
@@ -207,28 +203,11 @@ async fn reloads(checkout: &Checkout, runs: usize) -> miette::Result<[Series; 2]
     let mut force = Series::new("changed authentication file in force", "under 12 s").unit("s");
     let mut notice = Series::new("noticed after it was in force", "under 200 ms");
     let host = start(checkout, KIND, "forge", "bench-reload-kind").await?;
-    let files = [
-        "kubernetes/forge-and-stranger.yaml",
-        "kubernetes/forge.yaml",
-    ];
     for run in 0..runs {
         terminal::note(&format!("reloads, {} of {runs}", run + 1));
-        let config = plan::fixture(checkout.root(), Path::new(files[run % 2]))?;
-        let wanted = Configure {
-            authentication: Authentication {
-                config: Some(config),
-                ..Authentication::default()
-            },
-            by: By::Auto,
-            cluster: None,
-        };
-        let begun = Instant::now();
-        let answer = control::call(&host.state().socket, &Request::Configure(wanted)).await;
+        let elapsed = super::reload(checkout, &host, run).await?;
         let noticed = SystemTime::now();
-        if !matches!(answer, Ok(Response::InForce)) {
-            return Err(miette!("the file did not come into force: {answer:?}"));
-        }
-        force.push(begun.elapsed().as_secs_f64());
+        force.push(elapsed.as_secs_f64());
         let taken = taken(checkout, &host).await?;
         let late = noticed.duration_since(taken).unwrap_or(Duration::ZERO);
         notice.push(late.as_secs_f64() * 1000.0);
@@ -266,7 +245,7 @@ async fn scenarios(checkout: &Checkout) -> miette::Result<Series> {
     let capabilities = KIND.capabilities();
     cases.retain(|case| {
         case.lab() == "dex"
-            && case.fits(capabilities, KIND.kubernetes())
+            && case.unfit(&capabilities, KIND.kubernetes()).is_none()
             && case
                 .scenario()
                 .is_ok_and(|one| !one.changes_authentication())

@@ -8,11 +8,15 @@ mod process;
 mod series;
 
 use std::num::NonZero;
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use authlab_lab::checkout::Checkout;
+use authlab_lab::control::{self, By, Configure, Request, Response};
 use authlab_lab::host::Host;
-use authlab_lab::plan::Plan;
+use authlab_lab::lifecycle;
+use authlab_lab::plan::{self, Authentication, Plan};
 use authlab_lab::state::BackendKind;
 use authlab_scenario::Case;
 use authlab_scenario::report::StepReport;
@@ -141,4 +145,37 @@ async fn start(
 ) -> miette::Result<Host> {
     let plan = Plan::load(checkout.root(), lab)?;
     Ok(Host::start(checkout, kind, plan, id).await?)
+}
+
+/// Gives the API server of a lab `forge` one of two authentication files, by turns; answers with the
+/// time until it is in force.
+async fn reload(checkout: &Checkout, host: &Host, turn: usize) -> miette::Result<Duration> {
+    let files = [
+        "kubernetes/forge-and-stranger.yaml",
+        "kubernetes/forge.yaml",
+    ];
+    let config = plan::fixture(checkout.root(), Path::new(files[turn % 2]))?;
+    let wanted = Configure {
+        authentication: Authentication {
+            config: Some(config),
+            ..Authentication::default()
+        },
+        by: By::Auto,
+        cluster: None,
+    };
+    let begun = Instant::now();
+    let answer = control::call(&host.state().socket, &Request::Configure(wanted)).await;
+    let elapsed = begun.elapsed();
+    match answer {
+        Ok(Response::InForce) => Ok(elapsed),
+        other => Err(miette!("the file did not come into force: {other:?}")),
+    }
+}
+
+/// Ends the lab of that id.
+async fn down(checkout: &Checkout, id: &str) -> miette::Result<()> {
+    for entry in lifecycle::list(checkout).iter().filter(|one| one.id == id) {
+        lifecycle::down(entry).await?;
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Several runs of one thing, as a row of the page.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What several runs of one thing gave.
 pub struct Series {
@@ -34,7 +34,12 @@ impl Series {
 
     /// One more run, which began then and ends now.
     pub fn since(&mut self, begun: Instant) {
-        self.push(begun.elapsed().as_secs_f64() * 1000.0);
+        self.lasted(begun.elapsed());
+    }
+
+    /// One more run, which took that long.
+    pub fn lasted(&mut self, elapsed: Duration) {
+        self.push(elapsed.as_secs_f64() * 1000.0);
     }
 
     /// Whether there was no run.
