@@ -2,21 +2,11 @@
 //! word, and then refuses everybody.
 
 use authlab_authn::yaml11;
-use authlab_idp::keycloak::check;
+use authlab_idp::keycloak::{check, default_clients};
 use serde_json::Value;
 
 use crate::backend::LabError;
 use crate::plan::{Provider, Text};
-
-/// Clients that every realm has (Keycloak Server Administration Guide, "Default clients").
-const BUILT_IN: [&str; 6] = [
-    "account",
-    "account-console",
-    "admin-cli",
-    "broker",
-    "realm-management",
-    "security-admin-console",
-];
 
 /// Looks whether people whom the lab file names could log in at the realm of `file`, whose
 /// placeholders are filled in `text`: it is enabled, it has the client and the users. What is no
@@ -38,7 +28,7 @@ pub(crate) fn serves(file: &Text, text: &str, provider: &Provider) -> Result<(),
     };
     let clients = names("clients", "clientId");
     if let Some(client) = provider.client.as_ref().map(|client| &client.id)
-        && !BUILT_IN.contains(&client.as_str())
+        && default_clients().all(|default| default != client)
         && !clients.contains(&client.to_lowercase())
     {
         let message = format!("the realm has no client `{client}`, which the lab file names");

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use authlab_authn::tree::{Kind, Node};
+use authlab_idp::keycloak::default_clients;
 
 use crate::document::{Document, Form, items, text, texts};
 
@@ -101,16 +102,6 @@ const KEYCLOAK: &[&str] = &[
     "clientHost",
     "clientAddress",
     "organization",
-];
-
-/// Clients that every realm has.
-const BUILT_IN: &[&str] = &[
-    "account",
-    "account-console",
-    "admin-cli",
-    "broker",
-    "realm-management",
-    "security-admin-console",
 ];
 
 fn owned(names: &[&str]) -> BTreeSet<String> {
@@ -231,7 +222,9 @@ fn keycloak(tree: &Node) -> Provider {
         issuer: format!("/realms/{realm}"),
         clients: (!clients.is_empty()).then(|| {
             let ids = clients.iter().filter_map(|client| text(client, "clientId"));
-            ids.map(str::to_owned).chain(owned(BUILT_IN)).collect()
+            ids.map(str::to_owned)
+                .chain(default_clients().map(str::to_owned))
+                .collect()
         }),
         audiences,
         claims: Some(claims),

@@ -28,7 +28,7 @@ use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
 use authlab_pki::{Certificate, KeyPool, PkiError};
 
-pub use realm::RealmError;
+pub use realm::{RealmError, default_clients};
 
 use self::server::Server;
 use crate::oidc::{keys::KeyRing, serve::Serving};

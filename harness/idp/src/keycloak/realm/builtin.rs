@@ -213,6 +213,13 @@ const CLIENTS: [(&str, &str); 6] = [
     ("security-admin-console", ""),
 ];
 
+/// The ids of the clients that every realm has.
+///
+/// Source: Keycloak Server Administration Guide, "Default clients".
+pub fn default_clients() -> impl Iterator<Item = &'static str> {
+    CLIENTS.iter().map(|(id, _)| *id)
+}
+
 /// The role that holds what every new user has.
 pub(super) fn default_role(realm: &str) -> String {
     format!("default-roles-{}", realm.to_lowercase())

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use authlab_pki::Algorithm;
 use secrecy::SecretString;
 
+pub use builtin::default_clients;
 pub use error::RealmError;
 pub(super) use read::{origin, read};
 
