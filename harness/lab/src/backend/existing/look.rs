@@ -133,25 +133,16 @@ fn known(answer: Answer, server: &str, file: &str) -> Result<Value, ExistingErro
 fn unanswered(error: &kube::Error, server: &str, file: &str, context: &str) -> ExistingError {
     let (server, file) = (server.to_owned(), file.to_owned());
     let why = chain(error);
-    if matches!(error, kube::Error::Auth(_)) || why.contains("auth error") {
-        let context = context.to_owned();
-        return ExistingError::Credential {
-            server,
-            file,
-            context,
-            why,
-        };
-    }
+    let unsaid = matches!(error, kube::Error::Auth(_)) || why.contains("auth error");
     // Words of rustls: its own refusal of the server, and the server's of a client certificate.
-    if why.contains("invalid peer certificate") {
+    if why.contains("invalid peer certificate") && !unsaid {
         return ExistingError::Certificate { server, file, why };
     }
-    if why.contains("received fatal alert") {
-        let context = context.to_owned();
+    if unsaid || why.contains("received fatal alert") {
         return ExistingError::Credential {
             server,
             file,
-            context,
+            context: context.to_owned(),
             why,
         };
     }

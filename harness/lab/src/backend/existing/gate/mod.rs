@@ -22,6 +22,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kube::Client;
 use kube::config::Kubeconfig;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -111,7 +113,7 @@ impl Gate {
         let client = cluster
             .showing(issued)
             .map_err(|error| bad(chain(&error)))?;
-        let der = der(&issued.pem).ok_or_else(|| bad("it is none".to_owned()))?;
+        let der = der(issued.pem.as_bytes()).ok_or_else(|| bad("it is none".to_owned()))?;
         locked(&self.way.bearers).insert(der, client);
         Ok(())
     }
@@ -142,16 +144,13 @@ fn administrator(site: &Site) -> Option<Vec<u8>> {
         .into_iter()
         .next()?;
     let data = login.auth_info?.client_certificate_data?;
-    der(&String::from_utf8(STANDARD.decode(data).ok()?).ok()?)
+    der(&STANDARD.decode(data).ok()?)
 }
 
 /// The first certificate of a PEM text.
-fn der(pem: &str) -> Option<Vec<u8>> {
-    let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----")?;
-    let (body, _) = rest.split_once("-----END")?;
-    STANDARD
-        .decode(body.split_whitespace().collect::<String>())
-        .ok()
+fn der(pem: &[u8]) -> Option<Vec<u8>> {
+    let found = CertificateDer::from_pem_slice(pem).ok()?;
+    Some(found.to_vec())
 }
 
 /// A request on its way.
