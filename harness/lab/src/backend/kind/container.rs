@@ -38,7 +38,8 @@ pub(super) async fn runner(progress: &dyn Progress) -> Result<PathBuf, ToolsErro
     let program = target.join("debug").join(PROGRAM);
     let written = |path: &Path| std::fs::metadata(path).and_then(|there| there.modified());
     let sources = SOURCES.iter().map(|source| written(&root.join(source)));
-    if let (Ok(built), Some(Ok(changed))) = (written(&program), newest(sources))
+    if let (Ok(built), Ok(sources)) = (written(&program), sources.collect::<io::Result<Vec<_>>>())
+        && let Some(changed) = sources.into_iter().max()
         && built > changed
     {
         return Ok(program);
@@ -73,13 +74,6 @@ pub(super) async fn runner(progress: &dyn Progress) -> Result<PathBuf, ToolsErro
         Some(program) if built.status.success() => Ok(program),
         _ => Err(failed(String::from_utf8_lossy(&built.stderr).into_owned())),
     }
-}
-
-/// The latest of several times; an error where one is not known.
-fn newest(
-    times: impl Iterator<Item = io::Result<std::time::SystemTime>>,
-) -> Option<io::Result<std::time::SystemTime>> {
-    times.reduce(|one, other| Ok(one?.max(other?)))
 }
 
 /// What every container of ours has; on this machine's own network, since the address of a provider

@@ -85,6 +85,14 @@ fn name(folder: &Path) -> String {
     format!("authlab-{hex}")
 }
 
+/// What kind calls a cluster of a lab.
+fn cluster_name(folder: &Path, cluster: &str) -> String {
+    match cluster {
+        DEFAULT_CLUSTER => name(folder),
+        other => format!("{}-{other}", name(folder)),
+    }
+}
+
 /// Makes the lab's network, and answers with this machine's address for all labs.
 ///
 /// It is the one that Docker's own network has on this machine: containers of every network reach
@@ -147,18 +155,11 @@ pub(crate) async fn export(
     into: &Path,
 ) -> Result<(), LabError> {
     let tools = tools::ensure(Checkout::here().root(), &[tools::KIND], &Silent).await?;
-    let name = match cluster {
-        Some(cluster) if cluster != DEFAULT_CLUSTER => format!("{}-{cluster}", name(folder)),
-        _ => name(folder),
-    };
+    let name = cluster_name(folder, cluster.unwrap_or(DEFAULT_CLUSTER));
     let mut export = Command::new(tools.path("kind")?);
     export.args(["export", "logs", "--name", &name]).arg(into);
     let exported = run::run(export, "kind", &Silent).await;
-    exported.map_err(|lines| LabError::Component {
-        component: "kind".to_owned(),
-        what: "exported no logs".to_owned(),
-        lines: run::last(&lines),
-    })
+    exported.map_err(|lines| kind_failed("exported no logs", &lines))
 }
 
 /// What a lab's containers are made of.
@@ -185,13 +186,8 @@ impl Workshop {
         };
         wanted.extend(kinds.iter().filter(|(kind, _)| has(*kind)).map(|it| it.1));
         if !site.plan.services.is_empty() {
-            wanted.extend(
-                IN_PODS
-                    .iter()
-                    .filter(|of| !wanted.contains(of))
-                    .copied()
-                    .collect::<Vec<_>>(),
-            );
+            let missing = IN_PODS.map(|of| (of, wanted.contains(&of)));
+            wanted.extend(missing.iter().filter(|(_, there)| !there).map(|it| it.0));
         }
         let tools = tools::ensure(checkout.root(), &[tools::KIND], &progress).await?;
         let images = images::ensure(checkout.root(), &wanted, &progress).await?;
@@ -242,11 +238,7 @@ impl Workshop {
 
     /// The node of a cluster that is to be made, in which the API server has these files.
     pub(super) fn node(site: &Site, cluster: &str, folder: &Path) -> Result<Node, LabError> {
-        let network = name(&site.folder);
-        let name = match cluster {
-            DEFAULT_CLUSTER => network,
-            other => format!("{network}-{other}"),
-        };
+        let name = cluster_name(&site.folder, cluster);
         Ok(Node {
             container: format!("{name}-control-plane"),
             name,
