@@ -19,6 +19,7 @@ use super::scrub::Scrubber;
 use super::secrets::Secrets;
 use crate::backend::REALM;
 use crate::control::{self, Request, Response};
+use crate::exec;
 use crate::folder;
 use crate::plan::{Plan, Text};
 use crate::render;
@@ -140,7 +141,7 @@ async fn gather(Subject { folder, plan, why }: Subject) -> Bundle {
         file(&mut bundle, &path, &format!("{top}/{name}"), kind, &scrub);
     }
     if uses_keycloak(kept.as_ref()) {
-        let log = keycloak.join("component.log");
+        let log = keycloak.join(exec::LOG);
         let path = format!("{top}/logs/keycloak.log");
         let what = "log of the Keycloak that all labs of this checkout share";
         file(&mut bundle, &log, &path, what, &scrub);
