@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tokio::process::Command;
-
-use super::{ImagesError, Kind, docker, error, read};
+use super::{ImagesError, Kind, docker, error, read, static_program};
 use crate::tools::{Progress, cache};
 
 const RECIPE: &str = "ci/images/client";
@@ -37,16 +35,7 @@ impl super::Recipe for Recipe {
     }
 
     async fn build(&self, scratch: &Path, progress: &dyn Progress) -> Result<(), ImagesError> {
-        if !cfg!(target_os = "linux") {
-            return Err(ImagesError::NotLinux);
-        }
-        let mut build = Command::new("go");
-        build
-            .args(["build", "-trimpath", "-ldflags", "-s -w", "-o"])
-            .arg(scratch.join(IMAGE))
-            .arg(".")
-            .env("CGO_ENABLED", "0")
-            .current_dir(&self.folder);
+        let build = static_program(&self.folder, &scratch.join(IMAGE));
         docker::run_step(IMAGE, "building the program", build, progress).await?;
         let dockerfile = scratch.join("Dockerfile");
         std::fs::copy(self.folder.join("Dockerfile"), &dockerfile)

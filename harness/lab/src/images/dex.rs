@@ -38,9 +38,6 @@ impl super::Recipe for Recipe {
     }
 
     async fn build(&self, scratch: &Path, progress: &dyn Progress) -> Result<(), ImagesError> {
-        if !cfg!(target_os = "linux") {
-            return Err(ImagesError::NotLinux);
-        }
         put(&self.program, scratch)?;
         let dockerfile = scratch.join("Dockerfile");
         std::fs::write(&dockerfile, &self.dockerfile).map_err(error::unwritable(&dockerfile))?;

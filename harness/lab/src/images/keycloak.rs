@@ -48,9 +48,6 @@ impl super::Recipe for Recipe {
     }
 
     async fn build(&self, scratch: &Path, progress: &dyn Progress) -> Result<(), ImagesError> {
-        if !cfg!(target_os = "linux") {
-            return Err(ImagesError::NotLinux);
-        }
         let debian = self.debian.make(scratch, progress).await?;
         let context = scratch.join("context");
         for part in PARTS {

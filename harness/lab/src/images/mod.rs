@@ -14,6 +14,8 @@ mod node;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use tokio::process::Command;
+
 pub use error::ImagesError;
 
 use crate::tools::cache::Cache;
@@ -111,6 +113,9 @@ async fn one(recipe: &impl Recipe, progress: &dyn Progress) -> Result<Image, Ima
         progress.event(&Event::Started { tool: &tool });
         let place = cache.place(&name, "new");
         let scratch = crate::tools::cache::scratch(&place).map_err(error::unwritable(&place))?;
+        if !cfg!(target_os = "linux") {
+            return Err(ImagesError::NotLinux);
+        }
         recipe.build(scratch.path(), progress).await?;
         let elapsed = start.elapsed();
         progress.event(&Event::Built {
@@ -125,6 +130,18 @@ async fn one(recipe: &impl Recipe, progress: &dyn Progress) -> Result<Image, Ima
             reference: reference.to_owned(),
         }),
     }
+}
+
+/// Builds a Go program of ours that needs nothing beside it.
+fn static_program(folder: &Path, to: &Path) -> Command {
+    let mut build = Command::new("go");
+    build
+        .args(["build", "-trimpath", "-ldflags", "-s -w", "-o"])
+        .arg(to)
+        .arg(".")
+        .env("CGO_ENABLED", "0")
+        .current_dir(folder);
+    build
 }
 
 /// Puts a program into a folder: as another name of the same file where the disk allows it.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use super::debian::Debian;
-use super::{ImagesError, Kind, copy, docker, error, put, read};
+use super::{ImagesError, Kind, copy, docker, error, put, read, static_program};
 use crate::tools::{self, Progress, Tools, cache};
 
 const RECIPE: &str = "ci/images/node";
@@ -116,13 +116,7 @@ impl Recipe {
     }
 
     async fn pause(&self, to: &Path, progress: &dyn Progress) -> Result<(), ImagesError> {
-        let mut build = Command::new("go");
-        build
-            .args(["build", "-trimpath", "-ldflags", "-s -w", "-o"])
-            .arg(to.join(PAUSE))
-            .arg(".")
-            .env("CGO_ENABLED", "0")
-            .current_dir(self.folder.join(PAUSE));
+        let build = static_program(&self.folder.join(PAUSE), &to.join(PAUSE));
         docker::run_step(IMAGE, "building pause", build, progress).await
     }
 }
@@ -137,9 +131,6 @@ impl super::Recipe for Recipe {
     }
 
     async fn build(&self, scratch: &Path, progress: &dyn Progress) -> Result<(), ImagesError> {
-        if !cfg!(target_os = "linux") {
-            return Err(ImagesError::NotLinux);
-        }
         let debian = self.debian.make(scratch, progress).await?;
         let wanted = self.wanted().await?;
         let pause = wanted.iter().find(|image| image.contains("/pause:"));
