@@ -260,7 +260,7 @@ fn publish(
         certificate_authority: plan.authorities(&value(&values, "lab.ca")),
         capabilities: running
             .capabilities()
-            .unwrap_or_else(|| kind.capabilities().iter().copied().collect()),
+            .unwrap_or_else(|| kind.capabilities()),
         socket,
         values,
         authentication: plan.authentication.clone(),

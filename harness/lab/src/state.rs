@@ -46,30 +46,21 @@ impl BackendKind {
     ///
     /// [`Found::capabilities`]: crate::backend::existing::Found::capabilities
     #[must_use]
-    pub fn capabilities(self) -> &'static [Capability] {
+    pub fn capabilities(self) -> BTreeSet<Capability> {
+        let of_ours = [
+            Capability::Configure,
+            Capability::ClientCertificate,
+            Capability::AuditLog,
+            Capability::Providers,
+            Capability::Trust,
+            Capability::Products,
+            Capability::Clusters,
+            Capability::AnyCertificate,
+        ];
         match self {
-            Self::Embedded | Self::Process => &[
-                Capability::Configure,
-                Capability::ClientCertificate,
-                Capability::AuditLog,
-                Capability::Providers,
-                Capability::Trust,
-                Capability::Products,
-                Capability::Clusters,
-                Capability::AnyCertificate,
-            ],
-            Self::Kind => &[
-                Capability::Configure,
-                Capability::ClientCertificate,
-                Capability::AuditLog,
-                Capability::Providers,
-                Capability::Trust,
-                Capability::Products,
-                Capability::Clusters,
-                Capability::AnyCertificate,
-                Capability::Pods,
-            ],
-            Self::Existing => &[],
+            Self::Embedded | Self::Process => of_ours.into(),
+            Self::Kind => of_ours.into_iter().chain([Capability::Pods]).collect(),
+            Self::Existing => BTreeSet::new(),
         }
     }
 
@@ -133,8 +124,12 @@ impl Capability {
             Self::AuditLog => "the audit log cannot be read",
             Self::Providers => "identity providers cannot be broken or configured anew",
             Self::Pods => "no pods run there",
-            Self::Kubectl => "kubectl is not on this machine",
-            Self::Kubelogin => "kubelogin is not on this machine",
+            Self::Kubectl => {
+                "kubectl is neither in the tool cache nor on PATH: `cargo xtask tools kubernetes` builds it"
+            }
+            Self::Kubelogin => {
+                "kubelogin is neither in the tool cache nor on PATH: `cargo xtask tools kubelogin` builds it"
+            }
             Self::Trust => "the API server does not trust the lab's identity providers",
             Self::Products => "neither Dex nor Keycloak can be run",
             Self::Clusters => "there is one API server only",

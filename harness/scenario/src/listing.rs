@@ -76,8 +76,7 @@ impl Case {
     pub fn unfit_for(&self, backend: BackendKind, existing: Option<&Found>) -> Option<String> {
         let scenario = self.scenario.as_ref().ok()?;
         let Some(found) = existing else {
-            let capabilities = backend.capabilities().iter().copied().collect();
-            return self.unfit(&capabilities, backend.kubernetes());
+            return self.unfit(&backend.capabilities(), backend.kubernetes());
         };
         // What is wrong with a lab file is said when it is started.
         let plan = scenario.plan(&self.lab).ok()?;

@@ -12,7 +12,7 @@ use serde_saphyr::{Location, Spanned};
 
 use crate::credential::GIVEN;
 use crate::format::File;
-use crate::verbs::{Loading, Step, absent};
+use crate::verbs::{Loading, Step};
 use crate::{check, demand, lint};
 
 /// A scenario, loaded and checked.
@@ -143,10 +143,7 @@ impl Scenario {
         let mut wanted = self.requires(lab);
         let lacking =
             wanted.find(|wanted| !self.is_met(*wanted, |lab| capabilities.contains(&lab)))?;
-        Some(match lacking.program() {
-            Some(program) => absent(program),
-            None => lacking.lacking().to_owned(),
-        })
+        Some(lacking.lacking().to_owned())
     }
 
     /// Whether what it requires is there: a program on this machine, all else by what `has` says of

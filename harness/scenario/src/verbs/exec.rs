@@ -148,7 +148,8 @@ impl Exec {
 
     async fn ended(&self, context: &mut Context<'_>) -> Result<Ended, Fault> {
         let name = self.program.name();
-        let path = find(context.root, name).ok_or_else(|| Fault::Other(absent(name)))?;
+        let path = find(context.root, name)
+            .ok_or_else(|| Fault::other(self.program.capability().lacking()))?;
         let variables = home::variables(context, self.name())?;
         let client = Client {
             path,
@@ -199,17 +200,6 @@ impl Exec {
             seen.because(lines[lines.len().saturating_sub(LAST_LINES)..].join("\n"));
         }
     }
-}
-
-/// What a program is called in a message when it is not there.
-pub(crate) fn absent(program: &str) -> String {
-    format!(
-        "{program} is neither in the tool cache nor on PATH: `cargo xtask tools {}` builds it",
-        match program {
-            "kubectl" => "kubernetes",
-            other => other,
-        }
-    )
 }
 
 /// What looks like a token, whoever has made it.

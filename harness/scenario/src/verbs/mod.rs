@@ -42,7 +42,7 @@ use crate::fault::Fault as Broken;
 use crate::format::OneOrMany;
 use crate::seen::Seen;
 
-pub(crate) use exec::{Homes, absent};
+pub(crate) use exec::Homes;
 
 /// What a step expects, in the terms of the lint: each denial needs a success by the same verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
