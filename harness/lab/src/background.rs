@@ -78,6 +78,10 @@ pub(crate) fn spawn(
         .args([HOST_COMMAND, "--backend", kind.name(), "--id"])
         .arg(id)
         .env(LABEL, &path)
+        // Else glibc keeps an arena for nearly every thread, and more and more of what was freed
+        // (mallopt(3): setting the threshold keeps it from growing).
+        .env("MALLOC_ARENA_MAX", "2")
+        .env("MALLOC_TRIM_THRESHOLD_", "131072")
         .current_dir(checkout.root())
         .stdin(lock)
         .stdout(Stdio::piped())
