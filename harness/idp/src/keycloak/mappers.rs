@@ -116,7 +116,7 @@ impl Subject<'_> {
                 }
             }
             "oidc-group-membership-mapper" => {
-                let full = mapper.get("full.path") != "false";
+                let full = mapper.is("full.path");
                 let groups = self
                     .user
                     .groups
@@ -148,7 +148,11 @@ impl Subject<'_> {
             }
             "oidc-sub-mapper" => claims.set("sub", self.user.id.as_str()),
             "oidc-acr-mapper" if in_token => claims.set("acr", self.acr),
-            "oidc-session-state-mapper" if in_token => {
+            // Steps of a login have names in flows of a realm's own only.
+            "oidc-amr-mapper" if matches!(target, Target::Access | Target::Id) => {
+                claims.set("amr", json!([]))
+            }
+            "oidc-session-state-mapper" => {
                 if let Some(session) = self.session {
                     claims.set("session_state", session);
                 }

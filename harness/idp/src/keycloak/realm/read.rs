@@ -16,8 +16,8 @@ type Result<T> = std::result::Result<T, RealmError>;
 const MAPPERS: &str = "oidc-usermodel-attribute-mapper oidc-usermodel-property-mapper oidc-full-name-mapper \
     oidc-address-mapper oidc-audience-mapper oidc-audience-resolve-mapper oidc-usermodel-realm-role-mapper \
     oidc-usermodel-client-role-mapper oidc-group-membership-mapper oidc-hardcoded-claim-mapper \
-    oidc-usersessionmodel-note-mapper oidc-sub-mapper oidc-acr-mapper oidc-allowed-origins-mapper \
-    oidc-session-state-mapper oidc-organization-membership-mapper";
+    oidc-usersessionmodel-note-mapper oidc-sub-mapper oidc-acr-mapper oidc-amr-mapper \
+    oidc-allowed-origins-mapper oidc-session-state-mapper oidc-organization-membership-mapper";
 
 /// Reads a realm in Keycloak's export format, every placeholder filled in.
 ///

@@ -22,7 +22,7 @@ fn refusals_say_where_and_what() {
         r#""clients": [{"clientId": "a", "consentRequired": true}]"#,
         r#""clients": [{"clientId": "a", "clientAuthenticatorType": "client-jwt"}]"#,
         r#""clients": [{"clientId": "a"}, {"clientId": "a"}]"#,
-        r#""clients": [{"clientId": "a", "protocolMappers": [{"protocolMapper": "oidc-amr-mapper"}]}]"#,
+        r#""clients": [{"clientId": "a", "protocolMappers": [{"protocolMapper": "oidc-hardcoded-role-mapper"}]}]"#,
         r#""clients": {"clientId": "a"}"#,
         r#""users": [{"username": "a", "groups": ["/x"]}]"#,
         r#""users": [{"username": "a", "clientRoles": {"x": ["y"]}}]"#,
