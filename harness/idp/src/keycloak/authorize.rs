@@ -39,6 +39,8 @@ pub(super) struct Login {
     pub fragment: bool,
     /// The session that the user has to prove anew.
     pub again: Option<String>,
+    /// Of a device's login: whether the user logged in for it (1), or was logged in already (0).
+    pub acr: &'static str,
     /// The device that the login is for, instead of a client's address.
     pub device: Option<String>,
 }
@@ -84,6 +86,7 @@ pub(super) fn serve(server: &Server, call: &Call) -> Response {
         challenge: None,
         fragment: implicit || params.get("response_mode") == Some("fragment"),
         again: None,
+        acr: "1",
         device: None,
     };
     match check(
@@ -250,6 +253,7 @@ impl Login {
             challenge: None,
             fragment: false,
             again: None,
+            acr: "1",
             device: Some(device),
         }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::{
     Json,
-    http::{Method, StatusCode},
+    http::Method,
     response::{IntoResponse as _, Response},
 };
 use serde_json::json;
@@ -199,10 +199,17 @@ pub(super) fn page(server: &Server, call: &Call) -> Response {
 }
 
 /// After the login: the user is asked whether the device may have the session.
-pub(super) fn ask(server: &Server, tab: &str, login: &Login, session: Session) -> Response {
-    server
-        .logins
-        .update(tab, |kept| kept.again = Some(session.id.clone()));
+pub(super) fn ask(
+    server: &Server,
+    tab: &str,
+    login: &Login,
+    session: Session,
+    acr: &'static str,
+) -> Response {
+    server.logins.update(tab, |kept| {
+        kept.again = Some(session.id.clone());
+        kept.acr = acr;
+    });
     let execution = [("execution", "OAUTH_GRANT")];
     let mut answer = pages::redirect(&login.address(server, "required-action", &execution, tab));
     pages::never_back(&mut answer);
@@ -252,7 +259,7 @@ pub(super) fn consent(server: &Server, call: &Call) -> Response {
     let mut response = pages::redirect(&format!("{}/device/status{status}", server.issuer));
     pages::never_back(&mut response);
     if granted {
-        session.attach(&login.client, "1");
+        session.attach(&login.client, login.acr);
         login::remember(server, &mut response, &session);
         server.sessions.insert(session);
     }
@@ -263,9 +270,6 @@ pub(super) fn consent(server: &Server, call: &Call) -> Response {
 pub(super) fn status(server: &Server, call: &Call) -> Response {
     match call.query.get("error") {
         None => pages::device_ready(server),
-        Some(_) => {
-            let text = "Consent denied for connecting the device.";
-            pages::error(server, StatusCode::BAD_REQUEST, text)
-        }
+        Some(_) => pages::device_denied(server),
     }
 }

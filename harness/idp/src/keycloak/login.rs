@@ -64,7 +64,7 @@ pub(super) fn authenticate(server: &Server, call: &Call) -> Response {
         && let Some(session) = session(server, call)
     {
         // Whoever is logged in is asked only whether the device may.
-        return device::ask(server, tab, &login, session);
+        return device::ask(server, tab, &login, session, "0");
     }
     if call.query.text("session_code") != login.code || call.method != axum::http::Method::POST {
         // A page from before: the form as it is now.
@@ -93,7 +93,7 @@ pub(super) fn authenticate(server: &Server, call: &Call) -> Response {
                 ..session
             };
             if login.device.is_some() {
-                return device::ask(server, tab, &login, session);
+                return device::ask(server, tab, &login, session, "1");
             }
             server.logins.remove(tab);
             finish(server, &login, session, "1")

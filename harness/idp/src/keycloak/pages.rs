@@ -136,6 +136,17 @@ pub(super) fn device_ready(server: &Server) -> Response {
     page(server, StatusCode::OK, body)
 }
 
+/// The page after a login for a device that its user refused: no error to a browser.
+pub(super) fn device_denied(server: &Server) -> Response {
+    let again = format!("{}/device", server.issuer);
+    let body = format!(
+        "<h1>Device Login Failed</h1>\n<div id=\"kc-info-message\">Consent denied for connecting the device.\n\
+         <a href=\"{}\">&raquo; Click here to proceed</a></div>\n",
+        html::escape(&again)
+    );
+    page(server, StatusCode::OK, &body)
+}
+
 /// The question whether a client may have the session.
 pub(super) fn consent(server: &Server, action: &str, code: &str, client: &str) -> Response {
     let body = format!(
