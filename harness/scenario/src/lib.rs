@@ -8,6 +8,7 @@ mod api;
 pub mod ask;
 mod barrier;
 mod check;
+mod choose;
 mod context;
 mod credential;
 mod demand;
@@ -33,6 +34,7 @@ mod seen;
 pub mod suite;
 mod verbs;
 
+pub use choose::{NoneChosen, choose};
 pub use listing::{Case, cases, list};
 pub use load::Scenario;
 pub use runner::{Event, Sink, run};

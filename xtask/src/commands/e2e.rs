@@ -7,12 +7,11 @@ use std::sync::PoisonError;
 
 use authlab_lab::bundle::Bundle;
 use authlab_lab::checkout::Checkout;
-use authlab_lab::source::nearest;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::{Report, annotations, junit, live::Live, style::Style, terminal};
 use authlab_scenario::suite::{self, Evidence, Options};
-use authlab_scenario::{Case, Event, diff};
-use miette::{IntoDiagnostic, miette};
+use authlab_scenario::{Case, Event, choose, diff};
+use miette::IntoDiagnostic;
 use tokio_util::sync::CancellationToken;
 
 use super::report as results;
@@ -32,7 +31,7 @@ pub fn run(args: &E2eArgs) -> Ended {
     let checkout = Checkout::here();
     let evidence = Evidence::new(Bundle::new(checkout.private()));
     let report = interruptible(async |cancel| {
-        let cases = select(&checkout, &args.filter, args.lab.as_deref())?;
+        let cases = choose(checkout.root(), &args.filter, args.lab.as_deref())?;
         for file in files {
             check_writable(file)?;
         }
@@ -89,7 +88,7 @@ pub fn run(args: &E2eArgs) -> Ended {
 
 /// `cargo xtask e2e --list`
 fn list(args: &E2eArgs) -> Ended {
-    let cases = select(&Checkout::here(), &args.filter, args.lab.as_deref())?;
+    let cases = choose(Checkout::here().root(), &args.filter, args.lab.as_deref())?;
     let backend = BackendKind::from(args.backend);
     let found = runtime()?.block_on(existing::cluster(backend, &args.cluster))?;
     let width = cases.iter().map(|case| case.id().len()).max().unwrap_or(0);
@@ -109,7 +108,7 @@ pub fn diff(args: &DiffArgs) -> Ended {
     let sides = [args.left, args.right].map(BackendKind::from);
     let reports = interruptible(async |cancel| {
         let checkout = Checkout::here();
-        let cases = select(&checkout, &args.filter, None)?;
+        let cases = choose(checkout.root(), &args.filter, None)?;
         check_writable(args.junit.as_deref())?;
         let mut reports = Vec::new();
         for kind in sides {
@@ -187,46 +186,4 @@ async fn suite_on(
     let report = suite::watched(checkout, cases, options, &live, evidence, cancel).await;
     driver::print(terminal::render(&report, style));
     Ok(report)
-}
-
-/// The cases whose file contains one of the filters, on the labs asked for.
-fn select(checkout: &Checkout, filter: &[String], lab: Option<&str>) -> miette::Result<Vec<Case>> {
-    let mut cases = authlab_scenario::list(checkout.root());
-    let known: Vec<String> = cases
-        .iter()
-        .flat_map(|c| [c.file().to_owned(), c.lab().to_owned()])
-        .collect();
-    cases.retain(|case| {
-        (filter.is_empty()
-            || filter.iter().any(|part| {
-                case.file().contains(part.as_str()) || case.id().contains(part.as_str())
-            }))
-            && lab.is_none_or(|lab| case.lab() == lab)
-    });
-    if cases.is_empty() {
-        let asked = filter
-            .iter()
-            .map(String::as_str)
-            .chain(lab)
-            .collect::<Vec<_>>()
-            .join(" ");
-        if asked.is_empty() {
-            return Err(miette!(
-                help = "a scenario is a file below scenarios/",
-                "there are no scenarios"
-            ));
-        }
-        let near = nearest(&asked, known.iter().map(String::as_str));
-        return Err(match near {
-            Some(near) => miette!(
-                help = format!("did you mean `{near}`?"),
-                "no scenario matches `{asked}`"
-            ),
-            None => miette!(
-                help = "scenarios lie below scenarios/",
-                "no scenario matches `{asked}`"
-            ),
-        });
-    }
-    Ok(cases)
 }

@@ -41,6 +41,15 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Word<T> {
                 T::deserialize(Bare::<E>(word.into_deserializer())).map(Word)
             }
 
+            // `yes` without quotes is one of these: whoever writes it is told the words.
+            fn visit_bool<E: Error>(self, word: bool) -> Result<Self::Value, E> {
+                self.visit_str(if word { "true" } else { "false" })
+            }
+
+            fn visit_u64<E: Error>(self, word: u64) -> Result<Self::Value, E> {
+                self.visit_str(&word.to_string())
+            }
+
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
                 T::deserialize(Detailed(map)).map(Word)
             }

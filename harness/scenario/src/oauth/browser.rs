@@ -13,6 +13,17 @@ use crate::fault::Fault;
 /// Pages and redirects of one login, at most.
 const HOPS: usize = 20;
 
+/// Who sits before the browser.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Person<'a> {
+    /// Their name and password.
+    pub user: &'a UserSpec,
+    /// The way in that they choose where a page offers several.
+    pub connector: Option<&'a str>,
+    /// Whether they agree where a page asks.
+    pub consents: bool,
+}
+
 /// Where a login is to end.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum End<'a> {
@@ -33,8 +44,8 @@ pub(super) enum Landing {
     Refused(Refusal),
 }
 
-/// Goes to `start` and on until `end`, logging in as `user` where a page asks for it, by `connector`
-/// where a page leaves the choice.
+/// Goes to `start` and on until `end` as `person` does: logs in where a page asks for it, and agrees or
+/// refuses.
 ///
 /// # Errors
 /// When a page is neither a form nor a refusal, and when no answer comes.
@@ -42,13 +53,12 @@ pub(super) async fn visit(
     ca: &str,
     start: Url,
     end: End<'_>,
-    user: &UserSpec,
-    connector: Option<&str>,
+    person: Person<'_>,
 ) -> Result<Landing, Fault> {
     let client = client_for(ca, true)?;
     let mut url = start;
     let mut request = client.get(url.clone());
-    let (mut asked, mut logged_in) = (false, false);
+    let (mut asked, mut logged_in, mut said_no) = (false, false, false);
     for _ in 0..HOPS {
         let fault = |error: reqwest::Error| Fault::http(&error, address(&url).as_str(), DEADLINE);
         let response = request.send().await.map_err(fault)?;
@@ -70,6 +80,11 @@ pub(super) async fn visit(
             continue;
         }
         let page = response.text().await.map_err(fault)?;
+        // Dex answers a refusal with an error of its own.
+        if said_no && !status.is_success() {
+            let refusal = Refusal::page(&forms::complaint(&page));
+            return Ok(Landing::Refused(refusal));
+        }
         if status.is_server_error() || status.as_u16() == 429 {
             return Err(broken(&url, status.as_u16(), &forms::complaint(&page)));
         }
@@ -80,15 +95,21 @@ pub(super) async fn visit(
             }
             Page::Login(mut form) => {
                 logged_in = true;
-                fill(&mut form, user);
+                fill(&mut form, person.user);
                 form
             }
-            Page::Approval(form) => form,
+            Page::Approval(form) => match forms::refusal(&page) {
+                Some(no) if !person.consents => {
+                    said_no = true;
+                    no
+                }
+                _ => form,
+            },
             Page::Text(text) if status.is_client_error() => {
                 let refusal = Refusal::of_json(&page).unwrap_or_else(|| Refusal::page(&text));
                 return Ok(Landing::Refused(refusal));
             }
-            Page::Text(text) => match (forms::way(&page, connector), end) {
+            Page::Text(text) => match (forms::way(&page, person.connector), end) {
                 (Some(way), _) => {
                     url = url
                         .join(&way)

@@ -1,6 +1,5 @@
 //! The authorization code grant with PKCE and nonce, by the `openidconnect` crate.
 
-use authlab_lab::spec::UserSpec;
 use openidconnect::core::{
     CoreAuthenticationFlow, CoreClient, CoreJwsSigningAlgorithm, CoreProviderMetadata,
 };
@@ -12,7 +11,7 @@ use openidconnect::{
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::browser::{self, End, Landing};
+use super::browser::{self, End, Landing, Person};
 use super::{Login, Provider, Refusal, Tokens, wanted};
 use crate::api::DEADLINE;
 use crate::fault::Fault;
@@ -22,14 +21,13 @@ use crate::fault::Fault;
 const LOOPBACK: &str = "http://127.0.0.1:8000/callback";
 
 impl Provider<'_> {
-    /// Logs `user` in as a browser would and exchanges the code.
+    /// Logs `person` in as a browser would and exchanges the code.
     ///
     /// # Errors
     /// When no answer decides, and when the provider breaks the protocol.
     pub async fn authorization_code(
         &self,
-        user: &UserSpec,
-        connector: Option<&str>,
+        person: Person<'_>,
         scopes: Option<&[String]>,
     ) -> Result<Login, Fault> {
         let http = |request: HttpRequest| send(self.http.clone(), request);
@@ -69,7 +67,7 @@ impl Provider<'_> {
             .set_pkce_challenge(challenge)
             .url();
         let end = End::At(redirect.url());
-        let code = match browser::visit(self.ca, url, end, user, connector).await? {
+        let code = match browser::visit(self.ca, url, end, person).await? {
             Landing::Refused(refusal) => return Ok(Login::Refused(refusal)),
             Landing::Page(_) => return Err(Fault::other("the provider does not come back")),
             Landing::Callback(url) => match callback(&url, state.secret())? {

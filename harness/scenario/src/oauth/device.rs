@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use authlab_lab::spec::UserSpec;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
-use super::browser::{self, End, Landing};
+use super::browser::{self, End, Landing, Person};
 use super::{Login, Provider, wanted};
 use crate::fault::Fault;
 
@@ -36,15 +35,15 @@ fn usual() -> u64 {
 }
 
 impl Provider<'_> {
-    /// Begins a device's login, logs `user` in for it as a browser would, and asks for the tokens
-    /// as often as the provider lets it.
+    /// Begins a device's login, logs `person` in for it as a browser would, and asks for the tokens
+    /// as often as the provider lets it. Where the person refuses, the device's answer counts, as
+    /// soon as it has one.
     ///
     /// # Errors
     /// When no answer decides, or the device gets none though its user has agreed.
     pub async fn device_code(
         &self,
-        user: &UserSpec,
-        connector: Option<&str>,
+        person: Person<'_>,
         scopes: Option<&[String]>,
     ) -> Result<Login, Fault> {
         let discovery = self.discover().await?;
@@ -65,7 +64,16 @@ impl Provider<'_> {
             return Err(answer.fault());
         };
         let start = begun.page()?;
-        match browser::visit(self.ca, start, End::Page, user, connector).await? {
+        match browser::visit(self.ca, start, End::Page, person).await? {
+            Landing::Refused(page) if !person.consents => {
+                let form = begun.question();
+                match self.token(&discovery.token_endpoint, &form).await? {
+                    Login::Refused(told) if next(&told.error, Duration::ZERO).is_some() => {
+                        Ok(Login::Refused(page))
+                    }
+                    told => Ok(told),
+                }
+            }
             Landing::Refused(refusal) => Ok(Login::Refused(refusal)),
             Landing::Page(_) | Landing::Callback(_) => {
                 self.poll(&discovery.token_endpoint, &begun).await
@@ -74,10 +82,7 @@ impl Provider<'_> {
     }
 
     async fn poll(&self, url: &str, begun: &Begun) -> Result<Login, Fault> {
-        let form = [
-            ("grant_type", GRANT),
-            ("device_code", begun.device_code.expose_secret()),
-        ];
+        let form = begun.question();
         let end = Instant::now() + Duration::from_secs(begun.expires_in.min(PATIENCE));
         let mut pause = Duration::from_secs(begun.interval);
         loop {
@@ -112,6 +117,12 @@ pub(super) fn next(error: &str, pause: Duration) -> Option<Duration> {
 }
 
 impl Begun {
+    /// What the device asks the token endpoint (section 3.4).
+    fn question(&self) -> [(&str, &str); 2] {
+        let code = self.device_code.expose_secret();
+        [("grant_type", GRANT), ("device_code", code)]
+    }
+
     /// Where the user goes; the code is in the address where the provider puts it there.
     fn page(&self) -> Result<Url, Fault> {
         let broken = |error| Fault::Other(format!("the page for the device's user: {error}"));

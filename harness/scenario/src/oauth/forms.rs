@@ -33,9 +33,9 @@ pub(super) enum Page {
 /// Reads a page.
 pub(super) fn read(html: &str) -> Page {
     let page = Html::parse_document(html);
-    let forms: Vec<Form> = page.select(&selector("form")).map(form).collect();
     let mut approval = None;
-    for form in forms {
+    for element in page.select(&selector("form")) {
+        let form = form(element, Answer::Yes);
         if form.password.is_some() {
             return Page::Login(form);
         }
@@ -47,6 +47,21 @@ pub(super) fn read(html: &str) -> Page {
         Some(form) => Page::Approval(form),
         None => Page::Text(text(page.root_element())),
     }
+}
+
+/// The form by which one says no to what a page asks, where it has one.
+pub(super) fn refusal(html: &str) -> Option<Form> {
+    let page = Html::parse_document(html);
+    let all = selector("form");
+    let mut forms = page.select(&all).map(|element| form(element, Answer::No));
+    forms.find(|form| form.refuses)
+}
+
+/// Which button is pressed where a form has several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Yes,
+    No,
 }
 
 /// The link of a page that leads to a login by `connector`: the last part of its path.
@@ -91,7 +106,7 @@ fn selector(css: &str) -> Selector {
     Selector::parse(css).expect("a constant selector parses")
 }
 
-fn form(form: ElementRef<'_>) -> Form {
+fn form(form: ElementRef<'_>, answer: Answer) -> Form {
     let mut out = Form {
         action: form
             .attr("action")
@@ -114,11 +129,12 @@ fn form(form: ElementRef<'_>) -> Form {
         match kind {
             "submit" | "image" => {
                 let words = format!("{value} {}", text(field));
-                // The first button that says yes is pressed.
-                if says_no(&words) {
-                    out.refuses |= button.is_none();
+                // The first button that says so is pressed.
+                let says = says_no(&words);
+                if says != (answer == Answer::No) {
+                    out.refuses |= says && button.is_none();
                 } else if button.is_none() {
-                    out.refuses = false;
+                    out.refuses = says;
                     button = Some((name, value));
                 }
             }

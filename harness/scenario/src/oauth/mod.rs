@@ -24,6 +24,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+pub(crate) use self::browser::Person;
 use self::browser::{End, Landing};
 
 use crate::api::DEADLINE;
@@ -243,7 +244,12 @@ pub(crate) async fn browse(
     user: &UserSpec,
     connector: Option<&str>,
 ) -> Result<Option<String>, Fault> {
-    match browser::visit(ca, start, End::Page, user, connector).await? {
+    let person = Person {
+        user,
+        connector,
+        consents: true,
+    };
+    match browser::visit(ca, start, End::Page, person).await? {
         Landing::Page(page) => Ok(forms::given(&page)),
         Landing::Callback(_) => Ok(None),
         Landing::Refused(refusal) => Err(Fault::Other(format!(

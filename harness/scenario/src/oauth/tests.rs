@@ -6,7 +6,7 @@ use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 
 use super::about::challenge;
 use super::device::next;
-use super::forms::{Page, complaint, read, way};
+use super::forms::{Form, Page, complaint, read, refusal, way};
 
 const LOGIN: &str = r#"<html><head><title>dex</title></head><body>
   <form method="post" action="/dex/auth/local/login?back=&amp;state=abc">
@@ -37,6 +37,23 @@ fn a_login_form_is_known_by_its_password_field() {
         form.given.is_empty(),
         "an unchecked box is not sent: {form:?}"
     );
+}
+
+#[test]
+fn the_button_that_refuses_is_pressed_where_somebody_refuses() {
+    let page = r#"<form action="/consent" method="POST"><input type="hidden" name="code" value="7">
+        <input name="accept" type="submit" value="Yes"><input name="cancel" type="submit" value="No"></form>"#;
+    let pressed = |form: &Form| form.given.last().map(|(name, _)| name.clone());
+    let Page::Approval(yes) = read(page) else {
+        panic!("no approval form");
+    };
+    assert_eq!(pressed(&yes).as_deref(), Some("accept"));
+    let no = refusal(page).unwrap();
+    assert_eq!(pressed(&no).as_deref(), Some("cancel"));
+    // A page that leaves no choice.
+    let page =
+        r#"<form method="post"><input name="user_code" value="AB"><button>Submit</button></form>"#;
+    assert_eq!(refusal(page), None);
 }
 
 #[test]
@@ -78,6 +95,9 @@ fn the_form_that_grants_is_chosen_wherever_it_stands() {
                 .contains(&("approval".to_owned(), "approve".to_owned()))
         );
         assert_eq!(form.action, None);
+        let no = refusal(&page).unwrap();
+        let rejected = ("approval".to_owned(), "rejected".to_owned());
+        assert!(no.given.contains(&rejected), "{no:?}");
     }
     // One form, two buttons.
     let page = r#"<form method="post"><input type="submit" name="deny" value="No"/>

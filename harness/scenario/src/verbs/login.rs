@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::credential::{Credential, Session, Token, TokenKind};
 use crate::fault::Fault;
 use crate::format::{OneOrMany, Word};
-use crate::oauth::{self, Exchange, Login as Ended, Provider, Tokens};
+use crate::oauth::{self, Exchange, Login as Ended, Person, Provider, Tokens};
 use crate::reproduce;
 use crate::seen::Seen;
 
@@ -28,6 +28,7 @@ use crate::seen::Seen;
 /// - login: { idp: dex, grant: authorization_code, user: jane, scopes: [openid, offline_access], as: jane }
 /// - login: { idp: dex, grant: refresh_token, from: jane, as: renewed }
 /// - login: { idp: dex, grant: device_code, user: jane, client: { id: tv }, as: tv }
+/// - login: { idp: keycloak, grant: device_code, user: jane, consents: false, expect: refused }
 /// - login: { idp: dex, grant: client_credentials, client: { id: ci, secret: s }, token: id, as: ci }
 /// - login: { idp: dex, grant: token_exchange, subject: robot, connector: cluster, as: exchanged }
 /// - login: { idp: dex, grant: password, user: jane, password: wrong, expect: { refused: { error: access_denied } } }
@@ -76,6 +77,11 @@ pub(crate) struct Login {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     connector: Option<Spanned<String>>,
+    /// Whether the person agrees where a page asks, for `authorization_code` and `device_code`; `true`
+    /// when left out.
+    #[serde(default)]
+    #[schemars(with = "Option<bool>")]
+    consents: Option<Spanned<bool>>,
     /// Another client than the provider's usual one.
     #[serde(default)]
     client: Option<ClientSpec>,
@@ -188,13 +194,16 @@ impl Login {
         let connector = self.connector.as_ref().map(|id| id.value.as_str());
         match self.grant {
             Grant::Password => speaker.password(&self.user(provider)?, scopes).await,
-            Grant::AuthorizationCode => {
-                let user = self.user(provider)?;
-                speaker.authorization_code(&user, connector, scopes).await
-            }
-            Grant::DeviceCode => {
-                let user = self.user(provider)?;
-                speaker.device_code(&user, connector, scopes).await
+            Grant::AuthorizationCode | Grant::DeviceCode => {
+                let person = Person {
+                    user: &self.user(provider)?,
+                    connector,
+                    consents: self.consents.as_ref().is_none_or(|agrees| agrees.value),
+                };
+                match self.grant {
+                    Grant::DeviceCode => speaker.device_code(person, scopes).await,
+                    _ => speaker.authorization_code(person, scopes).await,
+                }
             }
             Grant::ClientCredentials => speaker.client_credentials(scopes).await,
             Grant::RefreshToken => {

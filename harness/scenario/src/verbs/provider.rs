@@ -53,6 +53,9 @@ pub(super) fn unknown(
     let error = source.error(name.referenced, message, "named here");
     match nearest(&name.value, known.iter().copied()) {
         Some(near) => error.or_help(format!("did you mean `{near}`?")),
+        None if known.is_empty() => {
+            error.or_help("it has none: the lab file is where they are named")
+        }
         None => error.or_help(format!("it has: {}", known.join(", "))),
     }
 }

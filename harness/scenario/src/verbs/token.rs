@@ -99,12 +99,14 @@ impl Verb for Token {
             let error = loading
                 .source
                 .error(self.issuer.referenced, message, "named here");
-            return Err(match nearest(wanted, forges()) {
+            let known: Vec<&str> = forges().collect();
+            return Err(match nearest(wanted, known.iter().copied()) {
                 Some(near) => error.or_help(format!("did you mean `{near}`?")),
-                None => error.or_help(format!(
-                    "its forges: {}",
-                    forges().collect::<Vec<_>>().join(", ")
+                None if known.is_empty() => error.or_help(format!(
+                    "it has none: a lab file with `{wanted}: {{ kind: forge }}` under \
+                     `identityProviders` has one, as fixtures/labs/forge.yaml does"
                 )),
+                None => error.or_help(format!("its forges: {}", known.join(", "))),
             });
         }
         Ok(())

@@ -37,8 +37,13 @@ impl Login {
             ),
         ];
         let kind = |kind: &serde_saphyr::Spanned<TokenKind>| kind.referenced;
-        let optional: [(_, &[Grant], Option<Location>); 4] = [
+        let optional: [(_, &[Grant], Option<Location>); 5] = [
             ("connector", browser, self.connector.as_ref().map(place)),
+            (
+                "consents",
+                &[AuthorizationCode, DeviceCode],
+                self.consents.as_ref().map(|agrees| agrees.referenced),
+            ),
             (
                 "subjectToken",
                 &[TokenExchange],
