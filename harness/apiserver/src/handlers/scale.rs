@@ -1,4 +1,4 @@
-//! The subresource `scale` of custom kinds: how many of it there shall be.
+//! The subresource `scale`: how many of a thing there shall be.
 //!
 //! Source: Kubernetes docs, "Extend the Kubernetes API with CustomResourceDefinitions", section
 //! "Scale subresource".
@@ -18,7 +18,7 @@ use crate::jsonpath::JsonPath;
 use crate::negotiate;
 use crate::object::Object;
 use crate::request::ResourceInfo;
-use crate::resources::{Objects, Resource};
+use crate::resources::{Objects, Resource, workloads};
 use crate::status::Status;
 
 pub(super) fn serve(
@@ -27,7 +27,7 @@ pub(super) fn serve(
     objects: &Objects,
     target: &ResourceInfo,
 ) -> Result<Response, Status> {
-    let Some(paths) = resource.custom().and_then(|custom| custom.scale.as_ref()) else {
+    let Some(paths) = objects.rules.scale() else {
         return Err(Status::no_such_resource());
     };
     let namespace = read::scope(resource, target);
@@ -89,14 +89,15 @@ pub(super) fn serve(
 }
 
 fn scale(object: &Value, paths: &Value) -> Value {
-    let number = |path: &str| {
+    let at = |path: &str| {
         let path = paths[path].as_str().and_then(JsonPath::parse);
-        let found = path
-            .as_ref()
-            .map(|path| path.select(object))
-            .unwrap_or_default();
-        found.first().and_then(|value| value.as_i64())
+        let found = path.as_ref().map(|path| path.select(object));
+        found
+            .unwrap_or_default()
+            .first()
+            .map(|value| (*value).clone())
     };
+    let number = |path: &str| at(path).and_then(|value| value.as_i64());
     let mut metadata = json!({});
     for field in [
         "name",
@@ -118,6 +119,14 @@ fn scale(object: &Value, paths: &Value) -> Value {
     });
     if let Some(replicas) = number("specReplicasPath") {
         scale["spec"]["replicas"] = json!(replicas);
+    }
+    let selector = match at("labelSelectorPath") {
+        Some(Value::String(text)) => text,
+        Some(selector @ Value::Object(_)) => workloads::selector(&selector),
+        _ => String::new(),
+    };
+    if !selector.is_empty() {
+        scale["status"]["selector"] = json!(selector);
     }
     scale
 }

@@ -87,6 +87,9 @@ fn object(name: &str, bytes: &[u8]) -> Result<Map<String, Value>, String> {
             let (key, item) = pair(inner, entry)?;
             let map = object.entry(*field).or_insert_with(|| json!({}));
             map[key] = item;
+        } else if *field == "*" {
+            let Wire::Bytes(bytes) = wire else { continue };
+            object.extend(self::object(kind, bytes)?);
         } else if let Some(value) = value(kind, &wire)? {
             object.insert((*field).to_owned(), value);
         }
@@ -116,16 +119,31 @@ fn value(kind: &str, wire: &Wire<'_>) -> Result<Option<Value>, String> {
     Ok(match (kind, wire) {
         ("string", Wire::Bytes(text)) => (!text.is_empty()).then(|| json!(string(text))),
         ("bytes", Wire::Bytes(bytes)) => Some(json!(BASE64_STANDARD.encode(bytes))),
-        ("bool", Wire::Number(number)) => Some(json!(*number != 0)),
-        ("int", Wire::Number(0)) => None,
+        ("bool" | "int", Wire::Number(0)) => None,
+        ("bool" | "bool!", Wire::Number(number)) => Some(json!(*number != 0)),
         ("int" | "int!", Wire::Number(number)) => Some(json!(number.cast_signed())),
         ("Time", Wire::Bytes(bytes)) => time(bytes)?,
+        ("IntOrString", Wire::Bytes(bytes)) => number_or_text(bytes)?,
+        ("Quantity", Wire::Bytes(bytes)) => object("Quantity", bytes)?.remove("string"),
         (name, Wire::Bytes(bytes)) => {
             let object = object(name, bytes)?;
             Some(Value::Object(object))
         }
         _ => None,
     })
+}
+
+/// A port or the like: its type is field 1, a number field 2, a text field 3.
+fn number_or_text(bytes: &[u8]) -> Result<Option<Value>, String> {
+    let (mut number, mut text) = (json!(0), None);
+    for field in Fields(bytes) {
+        match field? {
+            (2, Wire::Number(found)) => number = json!(found.cast_signed()),
+            (3, Wire::Bytes(found)) if !found.is_empty() => text = Some(json!(string(found))),
+            _ => {}
+        }
+    }
+    Ok(text.or(Some(number)))
 }
 
 fn time(bytes: &[u8]) -> Result<Option<Value>, String> {

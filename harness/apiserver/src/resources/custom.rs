@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::definitions::{established, versions};
 use super::kinds::priority;
-use super::{Objects, Resource, Rules, Served, Subresource};
+use super::registry::{SCALE, STATUS};
+use super::{Objects, Resource, Rules, Served};
 use crate::decode::{self, DecodeError};
 use crate::jsonpath::JsonPath;
 use crate::object::{Object, strings};
@@ -27,7 +28,7 @@ pub(crate) struct Custom {
     /// What the stored version knows, if it is another one.
     stored: Option<Schema>,
     /// Where a scale subresource finds its numbers, by the name in the definition.
-    pub(crate) scale: Option<Value>,
+    scale: Option<Value>,
     /// What to tell those who use a version that is on its way out.
     pub(crate) warning: Option<String>,
     /// The schema as it was written, for OpenAPI.
@@ -67,18 +68,10 @@ fn kind(definition: &Value, version: &Value) -> Resource {
     let scale = below["scale"].is_object().then(|| below["scale"].clone());
     let mut subresources = Vec::new();
     if has_status {
-        subresources.push(Subresource {
-            name: "status",
-            body: None,
-            verbs: &["get", "patch", "update"],
-        });
+        subresources.push(STATUS);
     }
     if scale.is_some() {
-        subresources.push(Subresource {
-            name: "scale",
-            body: Some(("autoscaling", "v1", "Scale")),
-            verbs: &["get", "patch", "update"],
-        });
+        subresources.push(SCALE);
     }
     let selectable = version["selectableFields"].as_array().into_iter().flatten();
     let selectable = selectable
@@ -209,6 +202,10 @@ impl Rules for Custom {
 
     fn custom(&self) -> Option<&Custom> {
         Some(self)
+    }
+
+    fn scale(&self) -> Option<&Value> {
+        self.scale.as_ref()
     }
 
     fn prepare(&self, object: &mut Value, old: Option<&Value>, subresource: &str) {

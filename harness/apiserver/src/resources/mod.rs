@@ -6,7 +6,7 @@ use authlab_rbac::validation::FieldError;
 use k8s_openapi::{ClusterResourceScope, ListableResource, NamespaceResourceScope};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::call::Call;
 use crate::decode::{self, DecodeError};
@@ -19,8 +19,10 @@ pub(crate) mod config_maps;
 pub(crate) mod controllers;
 pub(crate) mod custom;
 pub(crate) mod definitions;
+mod jobs;
 pub(crate) mod kinds;
 pub(crate) mod namespaces;
+mod networking;
 mod nodes;
 pub(crate) mod owners;
 mod pods;
@@ -28,7 +30,9 @@ pub(crate) mod rbac;
 pub(crate) mod records;
 mod registry;
 pub(crate) mod service_accounts;
+mod storage;
 pub(crate) mod validation;
+pub(crate) mod workloads;
 
 /// One kind of the API.
 pub(crate) struct Resource {
@@ -117,6 +121,11 @@ pub(crate) trait Rules: Send + Sync {
     /// Fields that the server fills in without anybody managing them, as paths with dots.
     fn assigned(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Where the subresource `scale` finds its numbers, by the names that definitions use.
+    fn scale(&self) -> Option<&Value> {
+        None
     }
 
     /// An update must name the revision that it replaces.
@@ -352,6 +361,27 @@ pub(crate) fn of<T: k8s_openapi::Resource>() -> &'static Resource {
             one.group == T::GROUP && one.version == T::VERSION && one.plural == T::URL_PATH_SEGMENT
         })
         .expect("the registry holds every kind used here")
+}
+
+/// Puts what is absent of `defaults` into an object.
+fn fill(object: &mut Map<String, Value>, defaults: Value) {
+    if let Value::Object(defaults) = defaults {
+        for (field, value) in defaults {
+            object.entry(field).or_insert(value);
+        }
+    }
+}
+
+/// Counts how often what is wanted of an object has changed.
+fn advance(object: &mut Value, old: Option<&Value>) {
+    let generation = match old {
+        None => 1,
+        Some(old) => {
+            let before = old["metadata"]["generation"].as_i64().unwrap_or_default();
+            before + i64::from(object["spec"] != old["spec"])
+        }
+    };
+    object["metadata"]["generation"] = json!(generation);
 }
 
 /// An object that the server makes by itself, with fresh identity.

@@ -3,11 +3,11 @@
 //! Defaults as a kube-apiserver 1.36 fills them in.
 
 use authlab_rbac::validation::FieldError;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::Rules;
 use super::records::text;
 use super::service_accounts::{DEFAULT, accounts};
+use super::{Rules, advance, fill};
 use crate::object::{Object, entry, random_suffix};
 use crate::status::Status;
 use crate::store::Transaction;
@@ -18,7 +18,7 @@ const MOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 pub(super) struct Pods;
 
-fn containers(object: &Value) -> usize {
+fn number(object: &Value) -> usize {
     object["spec"]["containers"].as_array().map_or(0, Vec::len)
 }
 
@@ -33,7 +33,7 @@ const POD_COLUMNS: &[Column] = &[
     NAME,
     Column::text("Ready", |object| {
         let ready = statuses(object).filter(|one| one["ready"] == true).count();
-        json!(format!("{ready}/{}", containers(object)))
+        json!(format!("{ready}/{}", number(object)))
     }),
     Column::text("Status", |object| {
         if object.terminating() {
@@ -83,9 +83,8 @@ impl Rules for Pods {
     /// The defaults of the API and of its admission; a kubelet's are left out.
     fn prepare(&self, object: &mut Value, old: Option<&Value>, subresource: &str) {
         if let Some(old) = old {
-            if subresource.is_empty() && object["spec"] != old["spec"] {
-                let generation = old["metadata"]["generation"].as_i64().unwrap_or_default();
-                object["metadata"]["generation"] = json!(generation + 1);
+            if subresource.is_empty() {
+                advance(object, Some(old));
             }
             // The older field of one address is the first of all.
             if let Some(address) = object["status"]["podIP"].as_str().map(str::to_owned)
@@ -96,26 +95,13 @@ impl Rules for Pods {
             return;
         }
         let spec = entry(object, "spec");
-        // The older name of the field is kept beside the newer one.
-        let named = ["serviceAccountName", "serviceAccount"].into_iter();
-        let mut named = named.filter_map(|field| spec.get(field)?.as_str().map(str::to_owned));
-        if let Some(account) = named.find(|name| !name.is_empty()) {
-            spec.insert("serviceAccountName".to_owned(), json!(account));
-            spec.insert("serviceAccount".to_owned(), json!(account));
-        }
-        let defaults = [
-            ("restartPolicy", json!("Always")),
-            ("dnsPolicy", json!("ClusterFirst")),
-            ("schedulerName", json!("default-scheduler")),
-            ("terminationGracePeriodSeconds", json!(30)),
-            ("enableServiceLinks", json!(true)),
-            ("securityContext", json!({})),
-            ("preemptionPolicy", json!("PreemptLowerPriority")),
-            ("priority", json!(0)),
-        ];
-        for (field, value) in defaults {
-            spec.entry(field).or_insert(value);
-        }
+        template(spec);
+        let defaults = json!({
+            "enableServiceLinks": true,
+            "preemptionPolicy": "PreemptLowerPriority",
+            "priority": 0,
+        });
+        fill(spec, defaults);
         let tolerations = spec.entry("tolerations").or_insert_with(|| json!([]));
         if let Some(tolerations) = tolerations.as_array_mut() {
             for key in ["not-ready", "unreachable"] {
@@ -127,10 +113,6 @@ impl Rules for Pods {
                 }));
             }
         }
-        for field in ["initContainers", "containers"] {
-            let all = spec.get_mut(field).and_then(Value::as_array_mut);
-            all.into_iter().flatten().for_each(container);
-        }
         let asks = |one: &Value| {
             !one["resources"]["requests"].is_null() || !one["resources"]["limits"].is_null()
         };
@@ -139,26 +121,11 @@ impl Rules for Pods {
             .is_some_and(|all| all.iter().any(asks));
         let class = if some { "Burstable" } else { "BestEffort" };
         object["status"] = json!({"phase": "Pending", "qosClass": class});
-        object["metadata"]["generation"] = json!(1);
+        advance(object, None);
     }
 
     fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
-        if containers(object) == 0 {
-            return vec![FieldError::required("spec.containers", "")];
-        }
-        let all = object["spec"]["containers"]
-            .as_array()
-            .into_iter()
-            .flatten();
-        let mut errors = Vec::new();
-        for (index, one) in all.enumerate() {
-            for field in ["name", "image"] {
-                if one[field].as_str().is_none_or(str::is_empty) {
-                    let field = format!("spec.containers[{index}].{field}");
-                    errors.push(FieldError::required(field, ""));
-                }
-            }
-        }
+        let mut errors = containers(&object["spec"], "spec");
         if old.is_some_and(|old| fixed(old) != fixed(object)) {
             let why = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
             errors.push(FieldError::forbidden("spec", why));
@@ -220,6 +187,49 @@ impl Rules for Pods {
     fn returns_deleted(&self) -> bool {
         true
     }
+}
+
+/// What the API makes of a pod's spec, of one in a template too.
+pub(super) fn template(spec: &mut Map<String, Value>) {
+    // The older name of the field is kept beside the newer one.
+    let named = ["serviceAccountName", "serviceAccount"].into_iter();
+    let mut named = named.filter_map(|field| spec.get(field)?.as_str().map(str::to_owned));
+    if let Some(account) = named.find(|name| !name.is_empty()) {
+        spec.insert("serviceAccountName".to_owned(), json!(account));
+        spec.insert("serviceAccount".to_owned(), json!(account));
+    }
+    let defaults = json!({
+        "restartPolicy": "Always",
+        "dnsPolicy": "ClusterFirst",
+        "schedulerName": "default-scheduler",
+        "terminationGracePeriodSeconds": 30,
+        "securityContext": {},
+    });
+    fill(spec, defaults);
+    for field in ["initContainers", "containers"] {
+        let all = spec.get_mut(field).and_then(Value::as_array_mut);
+        all.into_iter().flatten().for_each(container);
+    }
+}
+
+/// What is wrong with the containers of a pod's spec, which stands at `path`.
+pub(super) fn containers(spec: &Value, path: &str) -> Vec<FieldError> {
+    let all = spec["containers"]
+        .as_array()
+        .map_or([].as_slice(), Vec::as_slice);
+    if all.is_empty() {
+        return vec![FieldError::required(format!("{path}.containers"), "")];
+    }
+    let mut errors = Vec::new();
+    for (index, one) in all.iter().enumerate() {
+        for field in ["name", "image"] {
+            if one[field].as_str().is_none_or(str::is_empty) {
+                let field = format!("{path}.containers[{index}].{field}");
+                errors.push(FieldError::required(field, ""));
+            }
+        }
+    }
+    errors
 }
 
 /// What of a pod nobody changes once it is made.

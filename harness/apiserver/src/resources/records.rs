@@ -152,6 +152,9 @@ const SERVICE_COLUMNS: &[Column] = &[
     Column::text("Type", |object| object["spec"]["type"].clone()),
     Column::text("Cluster-IP", |object| text(&object["spec"]["clusterIP"])),
     Column::text("External-IP", |object| {
+        if object["spec"]["type"] == "ExternalName" {
+            return object["spec"]["externalName"].clone();
+        }
         let addresses = crate::object::strings(&object["spec"]["externalIPs"]);
         text(&json!(addresses.join(",")))
     }),
@@ -333,5 +336,21 @@ pub(super) fn api_services(transaction: &mut Transaction<'_>) {
             "lastTransitionTime": now(),
         }]});
         transaction.put(resource, object);
+    }
+}
+
+/// What leaders of several programs of one kind hold.
+pub(super) struct Leases;
+
+impl Rules for Leases {
+    fn columns(&self) -> &[Column] {
+        const HOLDER: Column = Column::text("Holder", |object| {
+            json!(
+                object["spec"]["holderIdentity"]
+                    .as_str()
+                    .unwrap_or_default()
+            )
+        });
+        &[NAME, HOLDER, AGE]
     }
 }

@@ -1,13 +1,17 @@
 //! The entries. A kind is added here, by its type and its rules, and nowhere else.
 
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::authentication::v1::{SelfSubjectReview, TokenReview};
 use k8s_openapi::api::authorization::v1::{
     LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview,
 };
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Event, LimitRange, Namespace, Node, Pod, ResourceQuota, Secret, Service,
-    ServiceAccount,
+    ConfigMap, Event, LimitRange, Namespace, Node, PersistentVolumeClaim, Pod, ResourceQuota,
+    Secret, Service, ServiceAccount,
 };
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -15,17 +19,26 @@ use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 
 use super::config_maps::ConfigMaps;
 use super::definitions::Definitions;
+use super::jobs::{CronJobs, Jobs};
 use super::namespaces::Namespaces;
+use super::networking::{Ingresses, NetworkPolicies};
 use super::nodes::{LimitRanges, Nodes, ResourceQuotas};
 use super::pods::Pods;
 use super::rbac::{ClusterRoleBindings, ClusterRoles, RoleBindings, Roles};
-use super::records::{ApiServices, Events, Secrets, Services};
+use super::records::{ApiServices, Events, Leases, Secrets, Services};
 use super::service_accounts::ServiceAccounts;
+use super::storage::Claims;
+use super::workloads::{DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS};
 use super::{Resource, Review, Subresource};
 
-const STATUS: Subresource = Subresource {
+pub(super) const STATUS: Subresource = Subresource {
     name: "status",
     body: None,
+    verbs: &["get", "patch", "update"],
+};
+pub(super) const SCALE: Subresource = Subresource {
+    name: "scale",
+    body: Some(("autoscaling", "v1", "Scale")),
     verbs: &["get", "patch", "update"],
 };
 const LOG: Subresource = Subresource {
@@ -85,6 +98,37 @@ pub(super) fn resources() -> Vec<Resource> {
         Resource::objects::<ServiceAccount>(ServiceAccounts)
             .short(&["sa"])
             .with(&[TOKEN]),
+        Resource::objects::<PersistentVolumeClaim>(Claims)
+            .short(&["pvc"])
+            .with(&[STATUS]),
+        Resource::objects::<DaemonSet>(DAEMON_SETS)
+            .short(&["ds"])
+            .category(&["all"])
+            .with(&[STATUS]),
+        Resource::objects::<Deployment>(DEPLOYMENTS)
+            .short(&["deploy"])
+            .category(&["all"])
+            .with(&[SCALE, STATUS]),
+        Resource::objects::<ReplicaSet>(REPLICA_SETS)
+            .short(&["rs"])
+            .category(&["all"])
+            .with(&[SCALE, STATUS]),
+        Resource::objects::<StatefulSet>(STATEFUL_SETS)
+            .short(&["sts"])
+            .category(&["all"])
+            .with(&[SCALE, STATUS]),
+        Resource::objects::<CronJob>(CronJobs)
+            .short(&["cj"])
+            .category(&["all"])
+            .with(&[STATUS]),
+        Resource::objects::<Job>(Jobs)
+            .category(&["all"])
+            .with(&[STATUS]),
+        Resource::objects::<Lease>(Leases),
+        Resource::objects::<Ingress>(Ingresses)
+            .short(&["ing"])
+            .with(&[STATUS]),
+        Resource::objects::<NetworkPolicy>(NetworkPolicies).short(&["netpol"]),
         Resource::objects::<CustomResourceDefinition>(Definitions)
             .short(&["crd", "crds"])
             .category(&["api-extensions"])

@@ -94,6 +94,13 @@ async fn kubectl_sees_no_difference_on_a_tour() {
     replay("tour").await;
 }
 
+/// Deployments and the like, jobs, ingresses, claims: kept and shown, without anything acting on
+/// them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kubectl_sees_no_difference_in_workloads() {
+    replay("workloads").await;
+}
+
 /// Runs the commands of a session in its folder and compares.
 #[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 async fn replay(name: &str) {
