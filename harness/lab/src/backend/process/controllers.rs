@@ -15,10 +15,12 @@ use secrecy::ExposeSecret;
 pub(super) const NAME: &str = "kube-controller-manager";
 
 /// The controllers that authentication and RBAC can tell from none.
-const CONTROLLERS: [&str; 5] = [
+const CONTROLLERS: [&str; 6] = [
     "clusterrole-aggregation-controller",
     "garbage-collector-controller",
     "namespace-controller",
+    // Else a deleted claim, and its namespace, would stay for ever.
+    "persistentvolumeclaim-protection-controller",
     "root-ca-certificate-publisher-controller",
     "serviceaccount-controller",
 ];
