@@ -8,6 +8,7 @@ use axum::{
 };
 
 use super::{
+    consent,
     grants::is_verifier,
     issue::Code,
     login,
@@ -39,8 +40,10 @@ pub(super) struct Login {
     pub fragment: bool,
     /// The session that the user has to prove anew.
     pub again: Option<String>,
-    /// Of a device's login: whether the user logged in for it (1), or was logged in already (0).
-    pub acr: &'static str,
+    /// Whether the client wants its user to be asked, whatever was granted before.
+    pub ask: bool,
+    /// Whether the user has been sent to the question of consent, and with which `acr` then.
+    pub asked: Option<&'static str>,
     /// The device that the login is for, instead of a client's address.
     pub device: Option<String>,
 }
@@ -86,7 +89,8 @@ pub(super) fn serve(server: &Server, call: &Call) -> Response {
         challenge: None,
         fragment: implicit || params.get("response_mode") == Some("fragment"),
         again: None,
-        acr: "1",
+        ask: false,
+        asked: None,
         device: None,
     };
     match check(
@@ -108,6 +112,7 @@ pub(super) fn serve(server: &Server, call: &Call) -> Response {
     for word in prompt {
         silent |= word == "none";
         force |= word == "login";
+        login.ask |= word == "consent";
     }
     let session = login::session(server, call);
     let too_old = params
@@ -214,7 +219,14 @@ fn begin(
 ) -> Response {
     let browser = login.browser.clone();
     let mut answer = match session {
-        Some(session) if !force => login::finish(server, &login, session, "0"),
+        Some(session) if !force && !consent::is_due(server, &login, &session) => {
+            login::finish(server, &login, session, "0")
+        }
+        Some(_) if !force && silent => login.refuse(server, "interaction_required", None),
+        Some(session) if !force => {
+            let tab = keep(server, login.clone());
+            consent::ask(server, &tab, &login, session, "0")
+        }
         _ if silent => login.refuse(server, "login_required", None),
         session => {
             let said = if session.is_some() {
@@ -223,20 +235,22 @@ fn begin(
                 Said::Nothing
             };
             login.again = session.map(|session| session.id);
-            let tab = random::identifier();
-            let action = login.action(server, &tab);
-            let lifetime = u64::try_from(server.realm.lifetimes.login).unwrap_or_default();
-            server.logins.insert(
-                tab,
-                SystemTime::now() + Duration::from_secs(lifetime),
-                login,
-            );
-            pages::login(server, &action, said)
+            let tab = keep(server, login.clone());
+            pages::login(server, &login.action(server, &tab), said)
         }
     };
     pages::never_back(&mut answer);
     pages::auth_cookies(server, &mut answer, &browser);
     answer
+}
+
+/// Keeps a login under a new name while its user is at its pages.
+fn keep(server: &Server, login: Login) -> String {
+    let tab = random::identifier();
+    let lifetime = u64::try_from(server.realm.lifetimes.login).unwrap_or_default();
+    let expiry = SystemTime::now() + Duration::from_secs(lifetime);
+    server.logins.insert(tab.clone(), expiry, login);
+    tab
 }
 
 impl Login {
@@ -253,7 +267,8 @@ impl Login {
             challenge: None,
             fragment: false,
             again: None,
-            acr: "1",
+            ask: false,
+            asked: None,
             device: Some(device),
         }
     }
@@ -288,7 +303,12 @@ impl Login {
     }
 
     /// Back to the client, with an error.
-    fn refuse(&self, server: &Server, code: &str, description: Option<&str>) -> Response {
+    pub(super) fn refuse(
+        &self,
+        server: &Server,
+        code: &str,
+        description: Option<&str>,
+    ) -> Response {
         let mut pairs = vec![("error", code)];
         pairs.extend(description.map(|text| ("error_description", text)));
         pairs.extend(self.state.as_deref().map(|state| ("state", state)));

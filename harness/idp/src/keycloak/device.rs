@@ -13,7 +13,6 @@ use super::{
     authorize::{Login, challenge},
     grants::{check_verifier, plain},
     issue::tokens,
-    login,
     pages::{self, CodeForm},
     realm::Client,
     request::{Call, bad},
@@ -198,71 +197,18 @@ pub(super) fn page(server: &Server, call: &Call) -> Response {
     answer
 }
 
-/// After the login: the user is asked whether the device may have the session.
-pub(super) fn ask(
-    server: &Server,
-    tab: &str,
-    login: &Login,
-    session: Session,
-    acr: &'static str,
-) -> Response {
-    server.logins.update(tab, |kept| {
-        kept.again = Some(session.id.clone());
-        kept.acr = acr;
+/// Tells the device what its user answered to the question whether it may have the session.
+pub(super) fn answer(server: &Server, name: &str, session: Option<&Session>) -> Response {
+    let answer = session.map_or(Answer::Denied, |session| {
+        Answer::Granted(session.id.clone())
     });
-    let execution = [("execution", "OAUTH_GRANT")];
-    let mut answer = pages::redirect(&login.address(server, "required-action", &execution, tab));
-    pages::never_back(&mut answer);
-    server.sessions.insert(session);
-    answer
-}
-
-/// `/login-actions/required-action`: the question.
-pub(super) fn question(server: &Server, call: &Call) -> Response {
-    match login::open(server, call) {
-        Ok((tab, login)) if login.device.is_some() && login.again.is_some() => {
-            let client = server.realm.clients.get(&login.client);
-            let name = client.map_or("", |client| match client.name.as_str() {
-                "" => &client.id,
-                name => name,
-            });
-            let address = login.address(server, "consent", &[], &tab);
-            let path = address.strip_prefix(&server.base).unwrap_or(&address);
-            pages::consent(server, path, &login.code, name)
-        }
-        Ok(_) => login::not_found(server),
-        Err(answer) => *answer,
-    }
-}
-
-/// `/login-actions/consent`: the answer.
-pub(super) fn consent(server: &Server, call: &Call) -> Response {
-    let (tab, login) = match login::open(server, call) {
-        Ok(found) => found,
-        Err(answer) => return *answer,
-    };
-    let session = login.again.as_ref();
-    let session = session.and_then(|id| server.sessions.get(id, &server.realm.lifetimes));
-    let (Some(name), Some(mut session)) = (&login.device, session) else {
-        return login::not_found(server);
-    };
-    if call.form.text("code") != login.code || !server.logins.remove(&tab) {
-        return login::not_found(server);
-    }
-    let granted = call.form.get("accept").is_some() && call.form.get("cancel").is_none();
-    let answer = match granted {
-        true => Answer::Granted(session.id.clone()),
-        false => Answer::Denied,
-    };
     server.devices.update(name, |device| device.answer = answer);
-    let status = if granted { "" } else { "?error=access_denied" };
+    let status = match session {
+        Some(_) => "",
+        None => "?error=access_denied",
+    };
     let mut response = pages::redirect(&format!("{}/device/status{status}", server.issuer));
     pages::never_back(&mut response);
-    if granted {
-        session.attach(&login.client, login.acr);
-        login::remember(server, &mut response, &session);
-        server.sessions.insert(session);
-    }
     response
 }
 

@@ -105,6 +105,9 @@ fn password(server: &Server, call: &Call, client: &Client) -> Response {
             "Client not allowed for direct access grants",
         );
     }
+    if client.consent {
+        return bad("invalid_client", "Client requires user consent");
+    }
     let scope = match scope(server, call, client) {
         Ok(scope) => scope,
         Err(answer) => return *answer,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{
     authorize::Login,
-    device,
+    consent,
     grants::{NoLogin, check_password},
     pages::{self, Said},
     refresh::text,
@@ -64,7 +64,7 @@ pub(super) fn authenticate(server: &Server, call: &Call) -> Response {
         && let Some(session) = session(server, call)
     {
         // Whoever is logged in is asked only whether the device may.
-        return device::ask(server, tab, &login, session, "0");
+        return consent::ask(server, tab, &login, session, "0");
     }
     if call.query.text("session_code") != login.code || call.method != axum::http::Method::POST {
         // A page from before: the form as it is now.
@@ -92,8 +92,8 @@ pub(super) fn authenticate(server: &Server, call: &Call) -> Response {
                 auth_time: Some(now()),
                 ..session
             };
-            if login.device.is_some() {
-                return device::ask(server, tab, &login, session, "1");
+            if consent::is_due(server, &login, &session) {
+                return consent::ask(server, tab, &login, session, "1");
             }
             server.logins.remove(tab);
             finish(server, &login, session, "1")

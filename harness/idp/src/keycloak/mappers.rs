@@ -150,7 +150,7 @@ impl Subject<'_> {
             "oidc-acr-mapper" if in_token => claims.set("acr", self.acr),
             // Steps of a login have names in flows of a realm's own only.
             "oidc-amr-mapper" if matches!(target, Target::Access | Target::Id) => {
-                claims.set("amr", json!([]))
+                claims.set("amr", json!([]));
             }
             "oidc-session-state-mapper" => {
                 if let Some(session) = self.session {

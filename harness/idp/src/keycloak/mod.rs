@@ -5,6 +5,7 @@
 mod admin;
 mod authorize;
 mod claims;
+mod consent;
 mod device;
 mod discovery;
 mod exchange;

@@ -13,7 +13,7 @@ use axum::{
 use serde_json::json;
 
 use super::{
-    admin, authorize, device, discovery, grants, inspect, login, logout,
+    admin, authorize, consent, device, discovery, grants, inspect, login, logout,
     mappers::web_origins,
     request::{Call, refuse},
     server::Server,
@@ -82,8 +82,8 @@ fn route(server: &Server, call: &Call, path: &str) -> Response {
         "auth/device" if post => device::start(server, call),
         "device" if get || post => device::page(server, call),
         "device/status" if get => device::status(server, call),
-        "login-actions/required-action" if get => device::question(server, call),
-        "login-actions/consent" if post => device::consent(server, call),
+        "login-actions/required-action" if get => consent::question(server, call),
+        "login-actions/consent" if post => consent::take(server, call),
         "ext/ciba/auth" if post => unasked::begin(server, call),
         "logout" | "logout/logout-confirm" if get || post => logout::serve(server, call),
         ""

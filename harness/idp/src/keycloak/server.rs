@@ -11,7 +11,10 @@ use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
-use super::{authorize::Login, device::Device, issue::Code, realm::Realm, sessions::Sessions};
+use super::{
+    authorize::Login, consent::Granted, device::Device, issue::Code, realm::Realm,
+    sessions::Sessions,
+};
 use crate::oidc::{keys::KeyRing, random, table::Table};
 
 pub(super) struct Server {
@@ -26,6 +29,7 @@ pub(super) struct Server {
     pub devices: Table<Device>,
     /// Devices' names by the codes that people type.
     pub user_codes: Table<String>,
+    pub granted: Granted,
     /// Questions whether to log out.
     pub logouts: Table<()>,
     /// Tokens that were revoked one by one.
@@ -47,6 +51,7 @@ impl Server {
             codes: Table::new(),
             devices: Table::new(),
             user_codes: Table::new(),
+            granted: Granted::default(),
             logouts: Table::new(),
             revoked: Mutex::default(),
             secret: hmac::Key::new(hmac::HMAC_SHA512, &random::bytes::<64>()),

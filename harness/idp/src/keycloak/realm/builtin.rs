@@ -302,6 +302,7 @@ fn builtin_client(id: &str, realm: &str, defaults: &[String], optionals: &[Strin
         implicit_flow: false,
         direct_grants: id == "admin-cli",
         service_account: false,
+        consent: false,
         full_scope: matches!(id, "admin-cli" | "security-admin-console"),
         attributes: BTreeMap::new(),
         default_scopes: defaults.to_vec(),

@@ -175,6 +175,18 @@ impl<'n> Object<'n> {
             .collect()
     }
 
+    /// The same where a text may stand for a list of one (`StringListMapDeserializer`).
+    pub(super) fn lists_or_texts(&self, name: &str) -> Result<BTreeMap<String, Vec<String>>> {
+        let one = |map: &Self, key: &str| match map.get(key).map(|node| &node.kind) {
+            Some(Kind::List(_)) | None => map.texts(key),
+            Some(_) => Ok(map.text(key)?.into_iter().collect()),
+        };
+        self.map(name)?
+            .into_iter()
+            .map(|(key, map)| one(&map, &key).map(|texts| (key, texts)))
+            .collect()
+    }
+
     fn items(&self, name: &str) -> Result<Vec<(String, &'n Node)>> {
         let Some(node) = self.get(name) else {
             return Ok(Vec::new());

@@ -84,6 +84,8 @@ pub(super) struct Client {
     pub direct_grants: bool,
     pub service_account: bool,
     pub full_scope: bool,
+    /// Whether users are asked before it gets anything.
+    pub consent: bool,
     pub attributes: BTreeMap<String, String>,
     /// Default and optional scopes, by name, and the client's own mappers and role scope.
     pub default_scopes: Vec<String>,

@@ -45,8 +45,9 @@ pub(super) const REALM: Class = Class {
         requiredActions browserFlow registrationFlow directGrantFlow resetCredentialsFlow clientAuthenticationFlow \
         dockerAuthenticationFlow firstBrokerLoginFlow attributes keycloakVersion userManagedAccessAllowed \
         organizationsEnabled verifiableCredentialsEnabled adminPermissionsEnabled social \
-        updateProfileOnInitialSocialLogin socialProviders verifyEmail identityProviders identityProviderMappers",
-    lacking: "notBefore defaultRoles defaultGroups adminPermissionsClient federatedUsers \
+        updateProfileOnInitialSocialLogin socialProviders verifyEmail identityProviders identityProviderMappers \
+        defaultGroups",
+    lacking: "notBefore defaultRoles adminPermissionsClient federatedUsers \
         userFederationProviders userFederationMappers protocolMappers organizations applicationScopeMappings applications oauthClients clientTemplates",
 };
 
@@ -57,8 +58,8 @@ pub(super) const CLIENT: Class = Class {
         standardFlowEnabled implicitFlowEnabled directAccessGrantsEnabled serviceAccountsEnabled publicClient \
         frontchannelLogout protocol attributes fullScopeAllowed nodeReRegistrationTimeout registeredNodes \
         protocolMappers defaultClientScopes optionalClientScopes access origin authorizationServicesEnabled \
-        authorizationSettings",
-    lacking: "notBefore consentRequired directGrantsOnly \
+        authorizationSettings consentRequired",
+    lacking: "notBefore directGrantsOnly \
         authenticationFlowBindingOverrides clientTemplate useTemplateConfig useTemplateScope useTemplateMappers \
         defaultRoles",
 };

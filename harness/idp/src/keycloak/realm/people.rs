@@ -117,10 +117,10 @@ fn user(entry: &Object, realm: &mut Realm) -> Result<User> {
         email_verified: entry.flag("emailVerified")?.unwrap_or(false),
         first_name: entry.text("firstName")?,
         last_name: entry.text("lastName")?,
-        attributes: entry.lists("attributes")?,
+        attributes: entry.lists_or_texts("attributes")?,
         password: password(entry, realm)?,
         required_actions: entry.texts("requiredActions")?,
-        groups: memberships(entry, realm)?,
+        groups: memberships(entry, "groups", realm)?,
         roles: assigned(entry, realm)?,
         service_account,
     })
@@ -152,16 +152,22 @@ fn password(entry: &Object, realm: &mut Realm) -> Result<Option<secrecy::SecretS
     Ok(password)
 }
 
-fn memberships(entry: &Object, realm: &Realm) -> Result<Vec<usize>> {
+fn memberships(entry: &Object, member: &str, realm: &Realm) -> Result<Vec<usize>> {
     let mut groups = Vec::new();
-    for path in entry.texts("groups")? {
+    for path in entry.texts(member)? {
         let full = format!("/{}", path.trim_start_matches('/'));
         match realm.groups.iter().position(|group| group.path == full) {
             Some(group) => groups.push(group),
             None => {
+                let known = realm.groups.iter().map(|group| group.path.as_str());
+                let known: Vec<_> = known.take(10).collect();
+                let known = match known.is_empty() {
+                    true => "the file has no groups".to_owned(),
+                    false => format!("the file has {}", known.join(", ")),
+                };
                 return entry.refuse(
-                    "groups",
-                    format!("Unable to find group specified by path: {path}"),
+                    member,
+                    format!("Unable to find group specified by path: {path}; {known}"),
                 );
             }
         }
@@ -170,7 +176,10 @@ fn memberships(entry: &Object, realm: &Realm) -> Result<Vec<usize>> {
 }
 
 /// The accounts of clients that have one and are not among the users.
-pub(super) fn service_accounts(realm: &mut Realm, default_role: &str) {
+///
+/// They alone get the default groups: an import adds nothing to users of the file.
+pub(super) fn service_accounts(file: &Object, realm: &mut Realm, default_role: &str) -> Result<()> {
+    let groups = memberships(file, "defaultGroups", realm)?;
     let missing: Vec<_> = realm
         .clients
         .values()
@@ -189,9 +198,10 @@ pub(super) fn service_accounts(realm: &mut Realm, default_role: &str) {
             attributes: BTreeMap::new(),
             password: None,
             required_actions: Vec::new(),
-            groups: Vec::new(),
+            groups: groups.clone(),
             roles: [Role::of_realm(default_role)].into(),
             service_account: Some(client),
         });
     }
+    Ok(())
 }

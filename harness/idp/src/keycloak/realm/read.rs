@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use authlab_authn::yaml11;
+use authlab_authn::{tree::Kind, yaml11};
 use authlab_pki::Algorithm;
 
 use super::{
@@ -24,6 +24,8 @@ const MAPPERS: &str = "oidc-usermodel-attribute-mapper oidc-usermodel-property-m
 /// # Errors
 /// When the text is no JSON, Keycloak would refuse it, or something here cannot follow it.
 pub(in crate::keycloak) fn read(text: &str) -> Result<Realm> {
+    // As editors of one system leave it, and as the real one takes it.
+    let text = text.trim_start_matches('\u{feff}');
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
         return Err(RealmError {
             path: String::new(),
@@ -37,6 +39,15 @@ pub(in crate::keycloak) fn read(text: &str) -> Result<Realm> {
         message: error.to_string(),
         place: None,
     })?;
+    if matches!(tree.kind, Kind::List(_)) {
+        return Err(RealmError {
+            path: String::new(),
+            message: "a list of realms, as an export of all of them is: a lab takes one, which `jq '.[0]'` \
+                takes out of the list"
+                .to_owned(),
+            place: Some((1, 1)),
+        });
+    }
     let file = Object::new(&tree, String::new(), names::REALM)?;
     let Some(name) = file.text("realm")?.filter(|name| !name.trim().is_empty()) else {
         return file.refuse("realm", "Realm name cannot be empty");
@@ -73,7 +84,7 @@ pub(in crate::keycloak) fn read(text: &str) -> Result<Realm> {
     scope_mappings(&file, &mut realm)?;
     people::groups(&file, &mut realm)?;
     people::users(&file, &mut realm)?;
-    people::service_accounts(&mut realm, &default_role);
+    people::service_accounts(&file, &mut realm, &default_role)?;
     Ok(realm)
 }
 
@@ -218,6 +229,7 @@ fn clients(file: &Object, realm: &mut Realm) -> Result<()> {
     };
     let defaults = of_realm("defaultDefaultClientScopes", &builtin::DEFAULT)?;
     let optionals = of_realm("defaultOptionalClientScopes", &builtin::OPTIONAL)?;
+    let mut stars = Vec::new();
     for entry in file.objects("clients", names::CLIENT)? {
         let Some(id) = entry.text("clientId")? else {
             return entry.refuse("clientId", "a client without clientId");
@@ -260,10 +272,7 @@ fn clients(file: &Object, realm: &mut Realm) -> Result<()> {
         let masked =
             |secret: Option<String>| secret.is_some_and(|secret| secret.starts_with("***"));
         if !client.bearer_only && masked(entry.text("secret")?) {
-            let told = "masked by the export, so these stars are the secret now";
-            realm
-                .warnings
-                .push(format!("{}: {told}", entry.at("secret")));
+            stars.push(format!("{:?}", client.id));
         }
         if realm.clients.contains_key(&client.id) {
             return entry.refuse(
@@ -272,6 +281,13 @@ fn clients(file: &Object, realm: &mut Realm) -> Result<()> {
             );
         }
         realm.clients.insert(client.id.clone(), client);
+    }
+    if !stars.is_empty() {
+        let told = "masked by the export, so the stars are the secret now";
+        let clients = stars.join(", ");
+        realm
+            .warnings
+            .push(format!("clients: {told}, of {clients}"));
     }
     Ok(())
 }
@@ -311,6 +327,7 @@ fn client(entry: &Object, id: String) -> Result<Client> {
         direct_grants: flag("directAccessGrantsEnabled", false)?,
         service_account: flag("serviceAccountsEnabled", false)?,
         full_scope: flag("fullScopeAllowed", true)?,
+        consent: flag("consentRequired", false)?,
         attributes: entry.strings("attributes")?,
         default_scopes: Vec::new(),
         optional_scopes: Vec::new(),

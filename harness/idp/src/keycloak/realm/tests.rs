@@ -19,12 +19,15 @@ fn refusals_say_where_and_what() {
         r#""acessTokenLifespan": 1"#,
         r#""accessTokenLifespan": "soon""#,
         r#""clients": [{"clientId": "a", "redirectUri": []}]"#,
-        r#""clients": [{"clientId": "a", "consentRequired": true}]"#,
+        r#""clients": [{"clientId": "a", "authenticationFlowBindingOverrides": {"browser": "x"}}]"#,
         r#""clients": [{"clientId": "a", "clientAuthenticatorType": "client-jwt"}]"#,
         r#""clients": [{"clientId": "a"}, {"clientId": "a"}]"#,
         r#""clients": [{"clientId": "a", "protocolMappers": [{"protocolMapper": "oidc-hardcoded-role-mapper"}]}]"#,
         r#""clients": {"clientId": "a"}"#,
         r#""users": [{"username": "a", "groups": ["/x"]}]"#,
+        r#""groups": [{"name": "y", "subGroups": [{"name": "x"}]}], "users": [{"username": "a", "groups": ["/x"]}]"#,
+        r#""defaultGroups": ["/x"]"#,
+        r#""defaultRoles": ["x"]"#,
         r#""users": [{"username": "a", "clientRoles": {"x": ["y"]}}]"#,
         r#""users": [{"username": "a", "enabled": true, "credentials": [{"type": "password", "secretData": "{}"}]}]"#,
         r#""users": [{"username": "a", "enabled": true, "credentials": [{"type": "otp"}]}]"#,
@@ -46,11 +49,38 @@ fn what_an_export_writes_besides_is_taken() {
         "browserFlow": "browser", "clients": [{"clientId": "a", "authenticationFlowBindingOverrides": {}, "notBefore": 0,
         "consentRequired": false, "secret": "**********"}],
         "users": [{"username": "x", "credentials": [{"type": "password", "value": "y", "temporary": true}]}]"#;
-    insta::assert_snapshot!(said(members), @r"
-    clients[0].secret: masked by the export, so these stars are the secret now
+    insta::assert_snapshot!(said(members), @r#"
+    clients: masked by the export, so the stars are the secret now, of "a"
     users[0].enabled: not said, so the user is disabled
     users[0].credentials[0].temporary: an import takes no notice of it, the password is good for logins
-    ");
+    "#);
+}
+
+#[test]
+fn a_list_of_realms_is_told_from_a_realm() {
+    let error = read("[{\"realm\": \"master\"}]").map(drop).unwrap_err();
+    assert!(error.to_string().contains("jq '.[0]'"), "{error}");
+    assert!(read("\u{feff}{\"realm\": \"r\"}").is_ok());
+}
+
+#[test]
+fn an_import_adds_only_accounts_of_clients_to_the_default_groups() {
+    let realm = read(
+        r#"{"realm": "r", "groups": [{"name": "all"}], "defaultGroups": ["/all"],
+            "clients": [{"clientId": "robot", "serviceAccountsEnabled": true}],
+            "users": [{"username": "u", "attributes": {"one": "x", "more": ["y", "z"]}}]}"#,
+    )
+    .unwrap();
+    let user = |name: &str| &realm.users[realm.user(name).unwrap()];
+    let robot = realm
+        .users
+        .iter()
+        .find(|user| user.service_account.is_some());
+    assert_eq!(robot.unwrap().groups, [0]);
+    assert_eq!(user("u").groups, [0; 0]);
+    // A text stands for a list of one.
+    assert_eq!(user("u").attributes["one"], ["x"]);
+    assert_eq!(user("u").attributes["more"], ["y", "z"]);
 }
 
 #[test]
