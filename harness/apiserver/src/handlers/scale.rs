@@ -117,7 +117,8 @@ fn scale(object: &Value, paths: &Value) -> Value {
         "spec": {},
         "status": {"replicas": number("statusReplicasPath").unwrap_or_default()},
     });
-    if let Some(replicas) = number("specReplicasPath") {
+    // The type leaves out a zero.
+    if let Some(replicas) = number("specReplicasPath").filter(|&replicas| replicas != 0) {
         scale["spec"]["replicas"] = json!(replicas);
     }
     let selector = match at("labelSelectorPath") {
