@@ -15,7 +15,10 @@ use serde_json::Value;
 use crate::trial;
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial("keycloak_is_shared_by_labs", labs).with_ignored_flag(true)]
+    vec![
+        trial("keycloak_is_shared_by_labs", labs).with_ignored_flag(true),
+        trial("keycloak_says_what_was_recorded", recorded).with_ignored_flag(true),
+    ]
 }
 
 fn plan(checkout: &Checkout) -> Plan {
@@ -162,4 +165,73 @@ async fn labs() {
     assert_eq!(status(&realm).await, 200);
     assert_eq!(status(&theirs).await, 404);
     two.stop().await;
+}
+
+/// The conversations of `harness/idp/tests/keycloak` with the real one: what the embedded one is held
+/// to was recorded there.
+async fn recorded() {
+    let checkout = Checkout::here();
+    let host = up(&checkout, "recorded", plan(&checkout)).await.unwrap();
+    let running = std::fs::read(checkout.private().join("keycloak/running.json")).unwrap();
+    let running: Value = serde_json::from_slice(&running).unwrap();
+    let address = format!("https://127.0.0.1:{}", running["note"]["port"]);
+    let password = running["note"]["password"].as_str().unwrap();
+
+    let http = authlab_pki::http::client(&host.state().certificate_authority).unwrap();
+    let folder = checkout.root().join("harness/idp/tests/keycloak");
+    let fixture = checkout.root().join("fixtures/keycloak/realm.json");
+    let files = ["realm.json", "plain.json", "exchange.json"].map(|file| folder.join(file));
+    for file in files.iter().chain([&fixture]) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let realm = text.replace("${lab.realm}", "fixture");
+        let name: Value = serde_json::from_str(&realm).unwrap();
+        let name = name["realm"].as_str().unwrap();
+        let form = [
+            ("grant_type", "password"),
+            ("client_id", "admin-cli"),
+            ("username", "authlab"),
+            ("password", password),
+        ];
+        let url = format!("{address}/realms/master/protocol/openid-connect/token");
+        let tokens: Value = async { http.post(url).form(&form).send().await?.json().await }
+            .await
+            .unwrap();
+        let token = tokens["access_token"].as_str().unwrap();
+        let realms = format!("{address}/admin/realms");
+        // That of a run before, on a server that is still there.
+        let old = http.delete(format!("{realms}/{name}")).bearer_auth(token);
+        old.send().await.unwrap();
+        let new = http.post(realms).bearer_auth(token);
+        let new = new.header("content-type", "application/json").body(realm);
+        assert_eq!(new.send().await.unwrap().status(), 201, "{name}");
+    }
+
+    let ca = host.folder().join("ca.pem");
+    let output = tokio::process::Command::new(env!("CARGO"))
+        .args([
+            "test",
+            "--workspace",
+            "--test",
+            "keycloak",
+            "--",
+            "real_",
+            "--nocapture",
+        ])
+        .current_dir(checkout.root())
+        .env("AUTHLAB_REAL_KEYCLOAK", &address)
+        .env("AUTHLAB_REAL_KEYCLOAK_CA", ca)
+        .env("INSTA_UPDATE", "no")
+        .output()
+        .await
+        .unwrap();
+    host.stop().await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    // Without a server they pass as well, and say so.
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !errors.contains("skipped") && !said.contains("skipped"),
+        "{said}"
+    );
+    assert!(!said.contains("running 0 tests"), "{said}");
 }
