@@ -4,6 +4,7 @@ mod scenarios;
 
 use std::path::PathBuf;
 
+use authlab_lab::backend::existing::IMAGES;
 use authlab_lab::state::BackendKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -184,6 +185,23 @@ pub struct ClusterArgs {
     /// The context in the kubeconfig [default: its current one].
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
+    /// What a lab's own Dex is run from there, `dex=IMAGE` or `etcd=IMAGE` (its storage), once for each
+    /// [default: those of `cargo xtask images`, if the nodes have them].
+    #[arg(long = "image", value_name = "NAME=IMAGE", value_parser = image)]
+    pub images: Vec<(String, String)>,
+}
+
+/// One that can be named.
+fn image(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, image)) if IMAGES.contains(&name) && !image.is_empty() => {
+            Ok((name.to_owned(), image.to_owned()))
+        }
+        _ => Err(format!(
+            "write NAME=IMAGE, NAME one of {}",
+            IMAGES.join(", ")
+        )),
+    }
 }
 
 /// Flags of `up`.

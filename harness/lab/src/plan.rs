@@ -54,7 +54,8 @@ pub struct Provider {
     pub kind: ProviderKind,
     /// The product's own configuration; absent for a forge, and for one that runs elsewhere.
     pub config: Option<Text>,
-    /// The issuer URL of one that runs elsewhere already.
+    /// The issuer URL of one that runs elsewhere already; beside a configuration, the URL by which a
+    /// cluster that exists already knows it, there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
     /// What vouches for that one's certificate, PEM.
@@ -64,6 +65,14 @@ pub struct Provider {
     pub client: Option<ClientSpec>,
     /// People by short name.
     pub users: BTreeMap<String, UserSpec>,
+}
+
+impl Provider {
+    /// It runs already: the lab only uses it.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        self.issuer.is_some() && self.config.is_none()
+    }
 }
 
 /// Everything that is needed to start one lab.
@@ -176,7 +185,7 @@ impl Plan {
     pub fn of_its_own(&self) -> Self {
         let mut plan = self.clone();
         plan.providers
-            .retain(|_, provider| provider.issuer.is_none());
+            .retain(|_, provider| !provider.is_elsewhere());
         plan
     }
 
@@ -340,7 +349,10 @@ fn trusted(
                 "no cluster can trust `{}` already: this lab starts it",
                 name.value
             ))
-            .or_help("give it an `issuer` in the place of its `config`, if it runs already")),
+            .or_help(
+                "give it the `issuer` that the cluster knows: beside its `config`, or in the place of \
+                 that if it runs already",
+            )),
             None => {
                 let error = refused(format!("this lab has no provider `{}`", name.value));
                 let near = nearest(&name.value, providers.keys().map(String::as_str));
@@ -354,7 +366,24 @@ fn trusted(
     names.collect()
 }
 
-/// One that runs elsewhere.
+/// Whether a lab can start a provider under this issuer in a cluster: by a port of its nodes.
+fn named(issuer: &str, kind: ProviderKind) -> Result<(), (String, &'static str)> {
+    let url = reqwest::Url::parse(issuer).map_err(|error| {
+        let why = format!("`{issuer}` is no URL: {error}");
+        (why, "as the cluster's own configuration has it")
+    })?;
+    if url.port().is_none() {
+        let why = "an issuer that the lab starts in a cluster names a port of its nodes".to_owned();
+        return Err((why, "for example `https://127.0.0.1:30556/dex`"));
+    }
+    if kind == ProviderKind::Keycloak {
+        let why = "no lab starts a Keycloak in a cluster that exists already".to_owned();
+        return Err((why, "leave out `issuer`, or `config` if it runs already"));
+    }
+    Ok(())
+}
+
+/// One that runs elsewhere, or is known by its issuer there.
 fn elsewhere(
     root: &Path,
     source: &Source,
@@ -365,19 +394,20 @@ fn elsewhere(
     if spec.kind.value == ProviderKind::Forge {
         return Err(refused("a forge runs in the lab only").or_help("leave `issuer` out"));
     }
-    if spec.config.is_some() {
-        let why = "a provider that runs elsewhere has a configuration already";
-        return Err(refused(why).or_help("leave out `issuer`, or `config`"));
-    }
     if !issuer.value.starts_with("https://") || issuer.value.contains(['?', '#']) {
         let why = "an issuer is an https URL without query and fragment";
         return Err(refused(why).or_help("as the provider's own discovery document has it"));
     }
+    if spec.config.is_some() {
+        named(&issuer.value, spec.kind.value).map_err(|(why, help)| refused(&why).or_help(help))?;
+    }
+    let config = spec.config.as_ref();
+    let config = config.map(|path| referenced(root, source, path));
     let authority = spec.certificate_authority.as_ref();
     let authority = authority.map(|path| referenced(root, source, path));
     Ok(Provider {
         kind: spec.kind.value,
-        config: None,
+        config: config.transpose()?,
         issuer: Some(issuer.value.clone()),
         authority: authority.transpose()?,
         client: spec.client,
@@ -387,7 +417,9 @@ fn elsewhere(
 
 fn provider(root: &Path, source: &Source, spec: ProviderSpec) -> Result<Provider, SourceError> {
     let kind = spec.kind.value;
-    if let Some(issuer) = spec.issuer.clone() {
+    if let Some(issuer) = spec.issuer.clone()
+        && (spec.config.is_none() || spec.certificate_authority.is_none())
+    {
         return elsewhere(root, source, spec, &issuer);
     }
     if let Some(path) = &spec.certificate_authority {

@@ -34,6 +34,22 @@ fn bind(address: IpAddr) -> Result<TcpListener, LabError> {
     TcpListener::bind((address, 0)).map_err(system(&what))
 }
 
+/// The way to an issuer that others know: at its own port where it is at a loopback address, so that
+/// its URL is good here too.
+fn bind_for(issuer: &str) -> Result<TcpListener, LabError> {
+    let url = reqwest::Url::parse(issuer).ok();
+    let port = url
+        .filter(|url| matches!(url.host_str(), Some("127.0.0.1" | "localhost")))
+        .and_then(|url| url.port());
+    let Some(port) = port else {
+        return bind(Ipv4Addr::LOCALHOST.into());
+    };
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| LabError::Missing {
+        what: format!("the port {port} of this machine, for the issuer {issuer}: {error}"),
+        help: "a lab that uses it may run already: see `cargo xtask status`".to_owned(),
+    })
+}
+
 /// Binds every address, starts the forges, writes certificates and the kubeconfig. Identity
 /// providers are at `address`.
 ///
@@ -83,11 +99,16 @@ pub(crate) async fn site(
     }
 
     for (name, provider) in &plan.providers {
-        if let Some(issuer) = &provider.issuer {
+        if let (true, Some(issuer)) = (provider.is_elsewhere(), &provider.issuer) {
             set(format!("lab.idp.{name}.issuer"), issuer);
             continue;
         }
-        let listener = bind(address)?;
+        // Elsewhere than in that cluster, the lab has a URL of its own.
+        let known = (plan.existing.as_ref()).and(provider.issuer.as_deref());
+        let listener = match known {
+            Some(issuer) => bind_for(issuer)?,
+            None => bind(address)?,
+        };
         let certificate = {
             let host = address.to_string();
             authority.server_certificate(&[host.as_str(), "127.0.0.1", "localhost"])?
@@ -132,7 +153,8 @@ pub(crate) async fn site(
                 issuer
             }
         };
-        set(format!("lab.idp.{name}.issuer"), &issuer);
+        let issuer = known.unwrap_or(&issuer);
+        set(format!("lab.idp.{name}.issuer"), issuer);
     }
     for (name, service) in &plan.services {
         let ip = service.cluster_ip.to_string();

@@ -125,7 +125,8 @@ pub struct ProviderSpec {
     #[schemars(with = "Option<PathBuf>")]
     pub config: Option<Spanned<PathBuf>>,
     /// The issuer URL of one that runs elsewhere already, in the place of `config`: the lab only
-    /// uses it.
+    /// uses it. Beside `config` it is for a cluster that exists already and knows it by that URL,
+    /// whose port is one of its nodes' (30000 to 32767): there, the lab starts it under that URL.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub issuer: Option<Spanned<String>>,

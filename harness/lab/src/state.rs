@@ -131,7 +131,7 @@ impl Capability {
                 "kubelogin is neither in the tool cache nor on PATH: `cargo xtask tools kubelogin` builds it"
             }
             Self::Trust => "the API server does not trust the lab's identity providers",
-            Self::Products => "neither Dex nor Keycloak can be run",
+            Self::Products => "an identity provider of the lab cannot be run",
             Self::Clusters => "there is one API server only",
             Self::AnyCertificate => {
                 "no client certificates can be issued for `system:masters` or a front proxy"

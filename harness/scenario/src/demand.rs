@@ -45,7 +45,7 @@ pub(crate) fn of(plan: &Plan, steps: &[Spanned<Step>]) -> Vec<Capability> {
     if shown.iter().any(|name| provided.contains(name)) {
         needed.push(Capability::Trust);
     }
-    let mut started = (plan.providers.values()).filter(|provider| provider.issuer.is_none());
+    let mut started = (plan.providers.values()).filter(|provider| !provider.is_elsewhere());
     if started.any(|provider| provider.kind != ProviderKind::Forge) {
         needed.push(Capability::Products);
     }

@@ -14,6 +14,7 @@ pub async fn cluster(kind: BackendKind, args: &ClusterArgs) -> miette::Result<Op
         let given = [
             ("--kubeconfig", args.kubeconfig.is_some()),
             ("--context", args.context.is_some()),
+            ("--image", !args.images.is_empty()),
         ];
         if let Some((flag, _)) = given.into_iter().find(|(_, given)| *given) {
             return Err(miette!(
@@ -25,7 +26,8 @@ pub async fn cluster(kind: BackendKind, args: &ClusterArgs) -> miette::Result<Op
         return Ok(None);
     }
     let target = Target::named(args.kubeconfig.clone(), args.context.clone());
-    let target = target.ok_or(ExistingError::NoTarget)?;
+    let mut target = target.ok_or(ExistingError::NoTarget)?;
+    target.images.extend(args.images.iter().cloned());
     let found = look(&target).await?;
     terminal::note(&format!(
         "the cluster {} (Kubernetes {}), context {}, as {} ({})",

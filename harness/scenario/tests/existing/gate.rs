@@ -88,6 +88,14 @@ async fn what_is_not_of_the_lab_cannot_be_changed() {
         assert_eq!(status, 501, "{method} {path}: {answer}");
         assert!(said.contains("not of this lab"), "{said}");
     }
+    // What is done over a connection of another protocol cannot be looked at.
+    let builder = authlab_pki::http::builder(&lab.state().certificate_authority);
+    let client = builder.and_then(|it| Ok(it.http1_only().build()?));
+    let exec = format!("{}{CORE}/kube-system/pods/etcd/exec?command=true", ours.url);
+    let exec = client.expect("a client").get(exec);
+    let exec = exec.header("connection", "Upgrade");
+    let answer = exec.header("upgrade", "websocket").send().await;
+    assert_eq!(answer.expect("an answer").status(), 501);
     // What is there is not made anew.
     assert_eq!(ours.post(ROLES, cluster_role("theirs")).await.0, 409);
     assert_eq!(before, theirs.everything().await);

@@ -1,5 +1,7 @@
-//! Labs in a cluster that exists already: here an embedded one, which is as good as any other.
+//! Labs in a cluster that exists already: an embedded one, which is as good as any other where no pods
+//! are wanted; [`elsewhere`] in one that somebody has made.
 
+mod elsewhere;
 mod gate;
 mod mistakes;
 mod traces;

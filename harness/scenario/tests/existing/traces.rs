@@ -119,3 +119,29 @@ async fn a_cluster_that_is_gone_does_not_lose_what_is_to_be_cleared_away() {
     assert!(folder.join("existing.json").exists());
     std::fs::remove_dir_all(folder).expect("as the message says");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_labs_in_one_cluster_leave_each_other_alone() {
+    let there = cluster("two").await;
+    let admin = Admin::of(there.state());
+    let before = admin.everything().await;
+    let (first, second) = tokio::join!(lab("first", &there), lab("second", &there));
+    let of = |host: &authlab_lab::host::Host| Admin::of(host.state());
+    for (lab, name) in [(&first, "of-the-first"), (&second, "of-the-second")] {
+        let made = of(lab).post("/api/v1/namespaces", namespace(name)).await;
+        assert_eq!(made.0, 201);
+        assert_eq!(of(lab).post(ROLES, cluster_role(name)).await.0, 201);
+    }
+    // What is another lab's is nobody's.
+    let theirs = "/api/v1/namespaces/of-the-second";
+    let (status, _) = of(&first).ask(reqwest::Method::DELETE, theirs, None).await;
+    assert_eq!(status, 501);
+    first.stop().await;
+    assert_eq!(admin.get("/api/v1/namespaces/of-the-first").await.0, 404);
+    assert_eq!(admin.get(&format!("{ROLES}/of-the-first")).await.0, 404);
+    assert_eq!(admin.get(theirs).await.0, 200);
+    assert_eq!(admin.get(&format!("{ROLES}/of-the-second")).await.0, 200);
+    second.stop().await;
+    assert_eq!(before, admin.everything().await);
+    there.stop().await;
+}

@@ -1,6 +1,6 @@
 //! The first look at a cluster: which it is, as whom one comes, what one may do. Nothing is written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kube::Config;
@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use super::cluster::{Answer, Cluster};
 use super::error::chain;
-use super::{ExistingError, Target, rights};
+use super::{ExistingError, Target, images, rights};
 use crate::plan::Plan;
 use crate::source::nearest;
+use crate::spec::ProviderKind;
 use crate::state::Capability;
 
 /// How long a connection may take.
@@ -36,6 +37,9 @@ pub struct Found {
     pub missing: Vec<String>,
     /// The cluster signs client certificates that are requested.
     pub certificates: bool,
+    /// The images that the lab's providers can be run from there, by what they are of; none where no
+    /// pods run that this user can make and reach.
+    pub images: BTreeMap<String, String>,
 }
 
 impl Found {
@@ -46,8 +50,16 @@ impl Found {
         if self.certificates {
             able.insert(Capability::ClientCertificate);
         }
+        let started = plan.providers.values().filter(|one| !one.is_elsewhere());
+        let runs = |kind| match kind {
+            ProviderKind::Forge => true,
+            ProviderKind::Dex => self.images.contains_key(images::DEX),
+            ProviderKind::Keycloak => false,
+        };
+        if started.map(|one| one.kind).all(runs) {
+            able.insert(Capability::Products);
+        }
         let trusted = |name: &String| plan.trusted.contains(name);
-        // A running lab's own plan has none but those that it starts.
         if !plan.trusted.is_empty() && plan.providers.keys().all(trusted) {
             able.insert(Capability::Trust);
         }
@@ -114,8 +126,26 @@ pub(super) async fn open(target: &Target) -> Result<(Cluster, Found), ExistingEr
         version: version.trim_start_matches('v').to_owned(),
         missing: rights::missing(&cluster, rights::NEEDED).await?,
         certificates: super::certificate::available(&cluster).await?,
+        images: runnable(&cluster, target).await?,
     };
     Ok((cluster, found))
+}
+
+/// The images that pods can be run from; none where there can be no pods.
+async fn runnable(
+    cluster: &Cluster,
+    target: &Target,
+) -> Result<BTreeMap<String, String>, ExistingError> {
+    let nodes = cluster.ask("GET", "/api/v1/nodes", None).await;
+    // Who may not see them does not know what they have.
+    let nodes = nodes.map_or(Value::Null, |answer| answer.body);
+    let items = nodes["items"].as_array();
+    if !items.is_some_and(|nodes| nodes.iter().any(images::runs_pods))
+        || !rights::missing(cluster, rights::PODS).await?.is_empty()
+    {
+        return Ok(BTreeMap::new());
+    }
+    Ok(images::usable(&target.images, &nodes))
 }
 
 fn known(answer: Answer, server: &str, file: &str) -> Result<Value, ExistingError> {

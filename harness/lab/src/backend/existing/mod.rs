@@ -7,8 +7,10 @@
 
 mod certificate;
 mod cluster;
+mod deploy;
 mod error;
 mod gate;
+mod images;
 mod look;
 mod record;
 mod rights;
@@ -22,6 +24,7 @@ use std::time::Duration;
 use authlab_pki::Certificate;
 
 use self::cluster::Cluster;
+use self::deploy::Deployed;
 use self::gate::Gate;
 use self::record::{Label, Record};
 use super::{API_SERVER, LabError, Running, Site, Task, done};
@@ -30,6 +33,7 @@ use crate::render::Values;
 use crate::state::Capability;
 
 pub use error::ExistingError;
+pub use images::IMAGES;
 pub use look::{Found, look};
 pub(crate) use record::reap;
 pub use target::{KUBECONFIG_VARIABLE, Target};
@@ -43,6 +47,7 @@ struct Existing {
     cluster: Arc<Cluster>,
     label: Label,
     gate: Gate,
+    deployed: Option<Deployed>,
 }
 
 /// Looks at the cluster, and opens the lab's gate to it.
@@ -59,21 +64,29 @@ pub(super) async fn start(mut site: Site) -> Result<Box<dyn Running>, LabError> 
         label: label.clone(),
     };
     record.write(&site.folder)?;
-    site.values.extend(
-        [("lab.storage.type", "memory"), ("lab.storage.endpoint", "")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned())),
-    );
     let listener = site.listeners.remove(API_SERVER);
     let listener = listener.ok_or(ExistingError::NoTarget)?;
     let cluster = Arc::new(cluster);
     let gate = Gate::open(listener, &site, Arc::clone(&cluster), label.clone())?;
-    Ok(Box::new(Existing {
+    let mut lab = Existing {
         site,
         found,
         cluster,
         label,
         gate,
-    }))
+        deployed: None,
+    };
+    let images = &lab.found.images;
+    match deploy::start(&mut lab.site, &lab.cluster, &lab.label, images).await {
+        Ok(deployed) => {
+            lab.deployed = deployed;
+            Ok(Box::new(lab))
+        }
+        Err(error) => {
+            Box::new(lab).stop().await;
+            Err(error)
+        }
+    }
 }
 
 impl Running for Existing {
@@ -131,6 +144,7 @@ impl Running for Existing {
 
     fn stop(self: Box<Self>) -> Task<'static, ()> {
         Box::pin(async move {
+            drop(self.deployed);
             self.gate.close().await;
             match sweep::sweep(&self.cluster, &self.label, CLEARED).await {
                 Ok(()) => Record::forget(&self.site.folder),

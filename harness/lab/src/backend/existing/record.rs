@@ -45,6 +45,11 @@ impl Label {
         Self(format!("{id}.{random}"))
     }
 
+    /// The random number alone.
+    pub fn random(&self) -> &str {
+        self.0.rsplit('.').next().unwrap_or(&self.0)
+    }
+
     /// As it stands in `metadata.labels`.
     pub fn text(&self) -> &str {
         &self.0

@@ -34,6 +34,14 @@ pub(super) const NEEDED: &[Right] = &[
     (&["create"], "authorization.k8s.io", "subjectaccessreviews"),
 ];
 
+/// What a lab with providers of its own needs beside that.
+pub(super) const PODS: &[Right] = &[
+    (&["get", "create"], "", "pods"),
+    (&["get", "create"], "", "pods/portforward"),
+    (&["get"], "", "pods/log"),
+    (&["create"], "", "services"),
+];
+
 /// What of this the kubeconfig's user may not do, a line for each resource.
 ///
 /// # Errors

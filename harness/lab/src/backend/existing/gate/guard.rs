@@ -24,6 +24,9 @@ enum Whose {
 /// Lets a request through, or does not.
 pub(super) async fn through(way: &Way, passing: Passing) -> Response<Body> {
     let method = passing.parts.method.clone();
+    if passing.upgrade.is_some() {
+        return within(way, passing).await;
+    }
     if [Method::GET, Method::HEAD, Method::OPTIONS].contains(&method) {
         return forward(passing).await;
     }
@@ -42,6 +45,22 @@ pub(super) async fn through(way: &Way, passing: Passing) -> Response<Body> {
     match owns(way, namespace).await {
         Ok(true) => forward(passing).await,
         Ok(false) => rehearse(&place, passing).await,
+        Err(why) => broken(&why),
+    }
+}
+
+/// `exec`, `attach` and `port-forward`, by whatever method: what is done there nobody sees, so it is
+/// for the lab's own pods only.
+async fn within(way: &Way, passing: Passing) -> Response<Body> {
+    let path = passing.parts.uri.path();
+    let namespace = Place::of(path).and_then(|place| place.namespace);
+    let owned = match &namespace {
+        Some(namespace) => owns(way, namespace).await,
+        None => Ok(false),
+    };
+    match owned {
+        Ok(true) => forward(passing).await,
+        Ok(false) => broken(&kept("a connection to", path)),
         Err(why) => broken(&why),
     }
 }
@@ -140,9 +159,13 @@ async fn rehearse(place: &Place, mut passing: Passing) -> Response<Body> {
     if answer.status().is_client_error() || answer.status().is_server_error() {
         return answer;
     }
-    broken(&format!(
-        "{method} {} is kept from the cluster: it is not of this lab, which changes only its own \
-         namespaces and what it has made itself (label {LABEL})",
-        place.path
-    ))
+    broken(&kept(method.as_str(), &place.path))
+}
+
+/// What is said of a request that the cluster would have granted, or might have.
+fn kept(what: &str, path: &str) -> String {
+    format!(
+        "{what} {path} is kept from the cluster: it is not of this lab, which changes only its own \
+         namespaces and what it has made itself (label {LABEL})"
+    )
 }

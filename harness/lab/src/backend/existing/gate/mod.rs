@@ -20,6 +20,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, Response, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
 use kube::Client;
 use kube::config::Kubeconfig;
 use rustls_pki_types::CertificateDer;
@@ -158,12 +160,14 @@ struct Passing {
     parts: Parts,
     body: Vec<u8>,
     bearer: Client,
+    /// The connection, where it is to speak another protocol from then on.
+    upgrade: Option<OnUpgrade>,
 }
 
 async fn serve(
     State(way): State<Arc<Way>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
-    request: Request<Body>,
+    mut request: Request<Body>,
 ) -> Response<Body> {
     let bearer = match peer.certificates.first() {
         None => way.cluster.nobody.clone(),
@@ -172,6 +176,8 @@ async fn serve(
             None => return status(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized"),
         },
     };
+    let protocol = request.headers().get(header::UPGRADE).cloned();
+    let upgrade = protocol.is_some().then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
     let body = match to_bytes(body, LARGEST).await {
         Ok(body) => body.to_vec(),
@@ -181,10 +187,16 @@ async fn serve(
         parts.headers.remove(name);
     }
     hop_by_hop(&mut parts.headers);
+    if let Some(protocol) = protocol {
+        let upgrade = header::HeaderValue::from_static("Upgrade");
+        parts.headers.insert(header::CONNECTION, upgrade);
+        parts.headers.insert(header::UPGRADE, protocol);
+    }
     let passing = Passing {
         parts,
         body,
         bearer,
+        upgrade,
     };
     guard::through(&way, passing).await
 }
@@ -195,6 +207,7 @@ async fn forward(passing: Passing) -> Response<Body> {
         parts,
         body,
         bearer,
+        upgrade,
     } = passing;
     // The URL of a request over HTTP/2 names the gate; the version is that of its own connection.
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -207,6 +220,14 @@ async fn forward(passing: Passing) -> Response<Body> {
         Err(error) => return broken(&error.to_string()),
     };
     match sent {
+        Ok(mut answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            if let Some(here) = upgrade {
+                let there = hyper::upgrade::on(&mut answer);
+                tokio::spawn(carry(here, there));
+            }
+            let (parts, _) = answer.into_parts();
+            Response::from_parts(parts, Body::empty())
+        }
         Ok(answer) => {
             let (mut parts, body) = answer.into_parts();
             hop_by_hop(&mut parts.headers);
@@ -214,6 +235,15 @@ async fn forward(passing: Passing) -> Response<Body> {
             Response::from_parts(parts, Body::new(body))
         }
         Err(error) => broken(&format!("the cluster does not answer: {}", chain(&error))),
+    }
+}
+
+/// Carries what two connections say to each other, whatever they speak.
+async fn carry(here: OnUpgrade, there: OnUpgrade) {
+    if let (Ok(here), Ok(there)) = tokio::join!(here, there) {
+        let (mut here, mut there) = (TokioIo::new(here), TokioIo::new(there));
+        // However it ends, it has ended.
+        let _ = tokio::io::copy_bidirectional(&mut here, &mut there).await;
     }
 }
 
