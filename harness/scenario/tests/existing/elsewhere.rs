@@ -114,7 +114,6 @@ fn trusting(root: &Path) -> Checkout {
 async fn what_it_trusts_signs_people_in() {
     let root = tempfile::tempdir().expect("a folder");
     let (report, text) = run(&trusting(root.path()), "dex::").await;
-    println!("{text}");
     for id in ["dex::dex::authorization-code", "dex::dex::refresh"] {
         assert_eq!(outcome(&report, id).0, Outcome::Passed, "{text}");
     }
@@ -127,7 +126,6 @@ async fn what_it_trusts_signs_people_in() {
 #[ignore = "wants a cluster: `ci/elsewhere` makes one"]
 async fn without_trust_a_provider_still_answers_for_itself() {
     let (report, text) = run(&Checkout::here(), "dex::dex::").await;
-    println!("{text}");
     assert_eq!(
         outcome(&report, "dex::dex::alone").0,
         Outcome::Passed,
