@@ -193,15 +193,10 @@ pub struct ClusterArgs {
 
 /// One that can be named.
 fn image(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, image)) if IMAGES.contains(&name) && !image.is_empty() => {
-            Ok((name.to_owned(), image.to_owned()))
-        }
-        _ => Err(format!(
-            "write NAME=IMAGE, NAME one of {}",
-            IMAGES.join(", ")
-        )),
-    }
+    let named = text.split_once('=');
+    let named = named.filter(|(name, image)| IMAGES.contains(name) && !image.is_empty());
+    let (name, image) = named.ok_or("write `dex=IMAGE` or `etcd=IMAGE`")?;
+    Ok((name.to_owned(), image.to_owned()))
 }
 
 /// Flags of `up`.

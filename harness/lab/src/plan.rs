@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::backend::existing::Target;
 use crate::source::{Source, SourceError, files, nearest, yaml_files};
 use crate::spec::{
-    ApiServerSpec, ClientSpec, LabFile, ProviderKind, ProviderSpec, ServiceSpec, UserSpec,
+    self, ApiServerSpec, ClientSpec, LabFile, ProviderKind, ProviderSpec, ServiceSpec, UserSpec,
 };
 use crate::state::DEFAULT_CLUSTER;
 
@@ -366,23 +366,6 @@ fn trusted(
     names.collect()
 }
 
-/// Whether a lab can start a provider under this issuer in a cluster: by a port of its nodes.
-fn named(issuer: &str, kind: ProviderKind) -> Result<(), (String, &'static str)> {
-    let url = reqwest::Url::parse(issuer).map_err(|error| {
-        let why = format!("`{issuer}` is no URL: {error}");
-        (why, "as the cluster's own configuration has it")
-    })?;
-    if url.port().is_none() {
-        let why = "an issuer that the lab starts in a cluster names a port of its nodes".to_owned();
-        return Err((why, "for example `https://127.0.0.1:30556/dex`"));
-    }
-    if kind == ProviderKind::Keycloak {
-        let why = "no lab starts a Keycloak in a cluster that exists already".to_owned();
-        return Err((why, "leave out `issuer`, or `config` if it runs already"));
-    }
-    Ok(())
-}
-
 /// One that runs elsewhere, or is known by its issuer there.
 fn elsewhere(
     root: &Path,
@@ -399,7 +382,8 @@ fn elsewhere(
         return Err(refused(why).or_help("as the provider's own discovery document has it"));
     }
     if spec.config.is_some() {
-        named(&issuer.value, spec.kind.value).map_err(|(why, help)| refused(&why).or_help(help))?;
+        spec::named(&issuer.value, spec.kind.value)
+            .map_err(|(why, help)| refused(&why).or_help(help))?;
     }
     let config = spec.config.as_ref();
     let config = config.map(|path| referenced(root, source, path));

@@ -142,6 +142,23 @@ pub struct ProviderSpec {
     pub users: BTreeMap<String, UserSpec>,
 }
 
+/// Whether a lab can start a provider under this issuer in a cluster: by a port of its nodes.
+pub(crate) fn named(issuer: &str, kind: ProviderKind) -> Result<(), (String, &'static str)> {
+    let url = reqwest::Url::parse(issuer).map_err(|error| {
+        let why = format!("`{issuer}` is no URL: {error}");
+        (why, "as the cluster's own configuration has it")
+    })?;
+    if url.port().is_none() {
+        let why = "an issuer that the lab starts in a cluster names a port of its nodes".to_owned();
+        return Err((why, "for example `https://127.0.0.1:30556/dex`"));
+    }
+    if kind == ProviderKind::Keycloak {
+        let why = "no lab starts a Keycloak in a cluster that exists already".to_owned();
+        return Err((why, "leave out `issuer`, or `config` if it runs already"));
+    }
+    Ok(())
+}
+
 /// An OAuth 2.0 client.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
