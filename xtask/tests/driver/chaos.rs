@@ -1,14 +1,15 @@
 //! SIGKILL at random moments of `up`, `e2e` and `down`, to driver and host: `down --all` then leaves
 //! nothing of ours, and touches nothing else.
 //!
-//! `AUTHLAB_SEED` repeats what a failure names; `AUTHLAB_ROUNDS` makes it shorter or longer.
+//! `AUTHLAB_SEED` repeats what a failure names; `AUTHLAB_ROUNDS` makes it shorter or longer: on kind,
+//! CI runs a few of the twenty.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
 use authlab_lab::folder::LABEL;
 use authlab_lab::process;
@@ -18,22 +19,43 @@ use crate::root::Root;
 use crate::talk::{Talk, send, wait_until, within};
 
 const ROUNDS: u64 = 20;
+/// How long clusters that are left alone may take to come up on a busy machine.
+const LONG: Duration = Duration::from_secs(240);
 
 #[test]
 fn on_embedded() {
-    chaos("embedded", Duration::from_millis(250));
+    chaos("embedded", ["forge", "plain"], Duration::from_millis(250));
 }
 
 #[test]
 #[ignore = "runs the real components, some minutes: they are built when they are not"]
 fn on_process() {
-    chaos("process", Duration::from_secs(9));
+    chaos("process", ["forge", "plain"], Duration::from_secs(9));
 }
 
 #[test]
 #[ignore = "needs Docker, and takes a quarter of an hour"]
 fn on_kind() {
-    chaos("kind", Duration::from_secs(25));
+    build_containers();
+    chaos("kind", ["dex", "plain"], Duration::from_secs(25));
+}
+
+/// What runs a lab's containers, which is not built by itself in a root without sources.
+fn build_containers() {
+    if target().join("debug/authlab-container").exists() {
+        return;
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--package", "authlab-containers"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    assert!(built.unwrap().success());
+}
+
+fn target() -> &'static Path {
+    let driver = Path::new(env!("CARGO_BIN_EXE_xtask"));
+    driver.ancestors().nth(2).unwrap()
 }
 
 /// Numbers that look random and come again with their seed (SplitMix64).
@@ -53,61 +75,101 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// What is not ours to touch: a lab of another root, and a process that carries a label of a lab of
-/// nobody's.
+/// What is not ours to touch: a lab of another root, a process that carries a label of a lab of
+/// nobody's, and such a container in such a network.
 struct Bystanders {
     other: Root,
     host: serde_json::Value,
     process: Child,
+    /// The name of container and network, where there is Docker.
+    docker: Option<String>,
 }
 
+/// A lab of nobody's.
+const NOWHERE: &str = "/nowhere/.authlab/labs/forge";
+
 impl Bystanders {
-    fn new() -> Self {
+    fn new(root: &Root, backend: &str) -> Self {
         let other = Root::new();
         other.done(&["up", "forge"]);
         let mut sleep = Command::new("sleep");
-        sleep.arg("3600").env(LABEL, "/nowhere/.authlab/labs/forge");
+        sleep.arg("3600").env(LABEL, NOWHERE);
         Self {
             host: other.labs()[0]["host"].clone(),
             other,
             process: sleep.spawn().unwrap(),
+            docker: (backend == "kind").then(|| contained_bystander(root)),
         }
     }
 
     fn are_untouched(&mut self) -> bool {
         let alive = self.process.try_wait().unwrap().is_none();
-        alive && self.other.labs()[0]["host"] == self.host
+        let contained = self.docker.as_ref().is_none_or(|name| {
+            docker(&["inspect", "--format", "{{.State.Running}}", name]) == "true\n"
+        });
+        alive && contained && self.other.labs()[0]["host"] == self.host
     }
+}
+
+/// What Docker's client prints; nothing, where there is none.
+fn docker(args: &[&str]) -> String {
+    let output = Command::new("docker").args(args).output();
+    output.map_or_else(
+        |_| String::new(),
+        |output| String::from_utf8_lossy(&output.stdout).into_owned(),
+    )
+}
+
+/// A container that sees the root, but no lab of it, in a network of its own.
+fn contained_bystander(root: &Root) -> String {
+    let name = format!("bystander-{}", std::process::id());
+    let label = format!("{LABEL}={NOWHERE}");
+    docker(&["network", "create", "--label", &label, &name]);
+    let columns = "{{.Repository}}:{{.Tag}}";
+    let images = docker(&["image", "ls", "--format", columns, "authlab/node"]);
+    let image = images.lines().next().expect("an image of a node");
+    let mount = format!("{}:/root-of-labs:ro", root.path("").display());
+    let mut run = vec!["run", "--detach", "--rm", "--name", &name];
+    run.extend(["--network", &name, "--label", &label, "--volume", &mount]);
+    run.extend(["--entrypoint", "sleep", image, "7200"]);
+    assert!(!docker(&run).is_empty(), "no bystander of {image}");
+    name
 }
 
 impl Drop for Bystanders {
     fn drop(&mut self) {
+        if let Some(name) = &self.docker {
+            docker(&["rm", "--force", name]);
+            docker(&["network", "rm", name]);
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-fn chaos(backend: &str, longest: Duration) {
+fn chaos(backend: &str, labs: [&str; 2], longest: Duration) {
     let seed = number("AUTHLAB_SEED").unwrap_or_else(|| RandomState::new().hash_one(backend));
     let rounds = number("AUTHLAB_ROUNDS").unwrap_or(ROUNDS);
     let told = format!("AUTHLAB_SEED={seed}");
     let _ = writeln!(std::io::stderr(), "{backend}: {told}");
     let mut dice = Dice(seed);
-    let root = world(backend);
-    let mut bystanders = Bystanders::new();
+    let root = world(backend, labs);
+    let mut bystanders = Bystanders::new(&root, backend);
     let before = Outside::look(root.path("").as_path());
     for round in 0..rounds {
         let what = dice.below(5);
         let moment = Duration::from_millis(dice.below(longest.as_millis().try_into().unwrap()));
+        let begun = Instant::now();
         let killed = match what {
             // Its driver, its host, or both.
-            0 => kill_up(&root, backend, &["forge"], moment, dice.below(3)),
-            1 => kill_up(&root, backend, &["forge", "plain"], moment, dice.below(3)),
+            0 => kill_up(&root, backend, &labs[..1], moment, dice.below(3)),
+            1 => kill_up(&root, backend, &labs, moment, dice.below(3)),
             2 => kill_run(&root, backend, moment),
-            3 => kill_down(&root, backend, moment, dice.below(3)),
-            _ => kill_up(&root, backend, &["plain"], moment, 2),
+            3 => kill_down(&root, backend, labs[0], moment, dice.below(3)),
+            _ => kill_up(&root, backend, &labs[1..], moment, 2),
         };
         let told = format!("{told}: round {round}: {killed} after {moment:?}");
+        let volumes = volumes(&root);
         let output = root.driver(backend, &["down", "--all"]).output().unwrap();
         let said = root.plain(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{told}: {said}");
@@ -120,18 +182,38 @@ fn chaos(backend: &str, longest: Duration) {
         );
         let after = Outside::look(root.path("").as_path());
         assert_eq!(after, before, "{told}: {said}");
+        let left = docker(&["volume", "ls", "--quiet"]);
+        let left: Vec<_> = left.lines().filter(|one| volumes.contains(*one)).collect();
+        assert!(left.is_empty(), "{told}: {said}: volumes {left:?}");
         assert!(bystanders.are_untouched(), "{told}: {said}");
+        let took = begun.elapsed().as_secs();
+        let _ = writeln!(std::io::stderr(), "{told}: clean again; {took} s in all");
     }
 }
 
+/// The volumes of containers that see something of a root: they are known by their containers only.
+fn volumes(root: &Root) -> BTreeSet<String> {
+    let root = root.path("").display().to_string();
+    let mounts = docker(&["ps", "--all", "--no-trunc", "--format", "{{.Mounts}}"]);
+    let ours = mounts.lines().filter(|line| line.contains(&root));
+    let mounts = ours.flat_map(|line| line.split(','));
+    let named = mounts.filter(|mount| !mount.starts_with('/'));
+    named.map(str::to_owned).collect()
+}
+
 /// A root whose labs can run on the backend.
-fn world(backend: &str) -> Root {
-    let root = Root::new();
-    root.scenario("one", "forge", 200);
-    root.scenario("two", "plain", 200);
+fn world(backend: &str, labs: [&str; 2]) -> Root {
+    let root = match backend {
+        "kind" => Root::real(),
+        _ => Root::new(),
+    };
+    root.scenario("one", labs[0], 200);
+    root.scenario("two", labs[1], 200);
     if backend != "embedded" {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        std::os::unix::fs::symlink(here.join("ci"), root.path("ci")).unwrap();
+        for folder in ["ci", "harness"] {
+            std::os::unix::fs::symlink(here.join(folder), root.path(folder)).unwrap();
+        }
     }
     root
 }
@@ -141,7 +223,7 @@ impl Root {
     fn driver(&self, backend: &str, args: &[&str]) -> Command {
         let mut driver = self.command(args);
         if let (Some(home), true) = (std::env::var_os("HOME"), backend != "embedded") {
-            driver.env("HOME", home);
+            driver.env("HOME", home).env("CARGO_TARGET_DIR", target());
         }
         driver
     }
@@ -185,7 +267,7 @@ fn kill_up(root: &Root, backend: &str, labs: &[&str], moment: Duration, whom: u6
     kill(&chosen);
     if whom == 1 {
         // Those whose host was killed say so, and end; others come up.
-        ups.into_iter().for_each(|up| drop(up.end()));
+        ups.into_iter().for_each(|up| drop(up.end_within(LONG)));
     } else {
         ups.into_iter().for_each(Talk::forget);
     }
@@ -200,10 +282,10 @@ fn kill_run(root: &Root, backend: &str, moment: Duration) -> String {
     "e2e was killed".to_owned()
 }
 
-fn kill_down(root: &Root, backend: &str, moment: Duration, whom: u64) -> String {
-    let mut up = root.driver(backend, &["up", "forge", "--backend", backend]);
-    let up = up.stdout(Stdio::null()).stderr(Stdio::null()).status();
-    assert!(up.unwrap().success());
+fn kill_down(root: &Root, backend: &str, lab: &str, moment: Duration, whom: u64) -> String {
+    let up = root.driver(backend, &["up", lab, "--backend", backend]);
+    let (status, said) = Talk::run(up).end_within(LONG);
+    assert!(status.success(), "{said}");
     let down = Talk::run(root.driver(backend, &["down"]));
     // It takes a tenth of what the start takes.
     within(moment / 10, || false);
@@ -235,6 +317,7 @@ impl Outside {
         };
         let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
         let mut held = String::new();
+        // Where there is no Docker there is nothing of ours in it.
         for args in [
             &[
                 "ps",
@@ -257,10 +340,7 @@ impl Outside {
                 "{{.Name}} {{.Mountpoint}} {{.Labels}}",
             ],
         ] {
-            // Where there is no Docker there is nothing of ours in it.
-            if let Ok(output) = Command::new("docker").args(args).output() {
-                held.push_str(&String::from_utf8_lossy(&output.stdout));
-            }
+            held.push_str(&docker(args));
         }
         Self {
             mounts: ours(mounts),

@@ -81,10 +81,14 @@ impl Talk {
     }
 
     /// Waits for its end; its exit status and all that it said.
-    pub fn end(mut self) -> (ExitStatus, String) {
-        wait_until("the driver has ended", || {
-            self.child.try_wait().unwrap().is_some()
-        });
+    pub fn end(self) -> (ExitStatus, String) {
+        self.end_within(BOUND)
+    }
+
+    /// The same of one that may take longer.
+    pub fn end_within(mut self, bound: Duration) -> (ExitStatus, String) {
+        let ended = within(bound, || self.child.try_wait().unwrap().is_some());
+        assert!(ended, "the driver has not ended within {bound:?}");
         // Both pipes are closed once nobody writes to them, its lab hosts included.
         while let Ok(line) = self.lines.recv_timeout(BOUND) {
             self.said.push(line);
