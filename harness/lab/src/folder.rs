@@ -113,8 +113,10 @@ impl Drop for Folder {
         if self.lock.is_none() {
             return;
         }
-        // What it says of a cluster is needed until nothing is left there.
-        if let Err(error) = existing::reap(&self.path).and_then(|()| remove(&self.path)) {
+        // A start that was broken off has cleared nothing away; and what the folder says of a cluster
+        // is needed until nothing is left there.
+        let reaped = kind::reap(&self.path).and_then(|()| existing::reap(&self.path));
+        if let Err(error) = reaped.and_then(|()| remove(&self.path)) {
             tracing::warn!(folder = %self.path.display(), %error, "a lab's folder stays behind");
         }
     }

@@ -9,6 +9,7 @@ pub mod background;
 pub mod bundle;
 pub mod checkout;
 pub mod control;
+mod disk;
 mod docker;
 pub mod doctor;
 pub mod exec;

@@ -10,10 +10,16 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use crate::backend::kind;
+use crate::docker;
 use crate::state::Process;
 
 /// How long a killed process may take to be gone.
 const DEATH: Duration = Duration::from_secs(10);
+/// How long somebody who asks Docker for something may take to be done.
+const MAKING: Duration = Duration::from_secs(30);
+/// How often more are looked for: one that is killed may have just started another.
+const ROUNDS: usize = 5;
 
 /// This process.
 ///
@@ -67,21 +73,62 @@ pub(crate) fn kill_strays(label: &str, folders: &Path) {
     });
 }
 
+/// Docker goes on with a request whose client was killed, and what it makes then nobody finds: those
+/// who make something are waited for instead. They do not need those who have started them.
 fn kill(label: &str, wanted: impl Fn(&Path) -> bool) {
-    for process in labelled(label, wanted) {
-        // It may have ended in the meantime.
-        let _ = pidfd_send_signal(&process, Signal::KILL);
-        // A process's descriptor becomes readable when it ends (pidfd_open(2)).
-        let end = [PollFd::new(&process, PollFlags::IN)];
-        let bound = Timespec::try_from(DEATH).ok();
-        if !matches!(poll(&mut { end }, bound.as_ref()), Ok(1)) {
-            tracing::warn!("a killed process of a dead lab does not end");
+    for _ in 0..ROUNDS {
+        let found = labelled(label, &wanted);
+        if found.is_empty() {
+            return;
+        }
+        let (makers, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, makes)| *makes);
+        for (process, _) in others {
+            end(&process);
+        }
+        for (process, _) in makers {
+            if !has_ended(&process, MAKING) {
+                end(&process);
+            }
         }
     }
 }
 
-/// Processes by descriptors: unlike a number, one never comes to mean another process.
-fn labelled(label: &str, wanted: impl Fn(&Path) -> bool) -> Vec<OwnedFd> {
+fn end(process: &OwnedFd) {
+    // It may have ended in the meantime.
+    let _ = pidfd_send_signal(process, Signal::KILL);
+    if !has_ended(process, DEATH) {
+        tracing::warn!("a killed process of a dead lab does not end");
+    }
+}
+
+/// Whether a process ends within `bound`.
+fn has_ended(process: &OwnedFd, bound: Duration) -> bool {
+    // A process's descriptor becomes readable when it ends (pidfd_open(2)).
+    let end = [PollFd::new(process, PollFlags::IN)];
+    let bound = Timespec::try_from(bound).ok();
+    matches!(poll(&mut { end }, bound.as_ref()), Ok(1))
+}
+
+/// Whether a command line, its words ended by zeros, is one of somebody who makes something of
+/// Docker's and then ends.
+fn makes(command: &[u8]) -> bool {
+    let mut words = command.split(|byte| *byte == 0);
+    let program = words.next().unwrap_or_default();
+    let program = Path::new(OsStr::from_bytes(program));
+    match program.file_name().and_then(OsStr::to_str) {
+        Some(docker::CLIENT) => matches!(
+            (words.next(), words.next()),
+            (Some(b"run" | b"create"), _) | (Some(b"network"), Some(b"create"))
+        ),
+        // It sees its parent's death, and takes its container along.
+        Some(kind::RUNNER) => true,
+        _ => false,
+    }
+}
+
+/// Processes by descriptors: unlike a number, one never comes to mean another process. And whether
+/// each [`makes`] something.
+fn labelled(label: &str, wanted: impl Fn(&Path) -> bool) -> Vec<(OwnedFd, bool)> {
     let label = format!("{label}=");
     std::fs::read_dir("/proc")
         .into_iter()
@@ -96,11 +143,27 @@ fn labelled(label: &str, wanted: impl Fn(&Path) -> bool) -> Vec<OwnedFd> {
             // First the descriptor, then the look: both are of the same process, or it is gone.
             let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
             let environment = std::fs::read(entry.path().join("environ")).ok()?;
+            let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
             environment
                 .split(|byte| *byte == 0)
                 .filter_map(|variable| variable.strip_prefix(label.as_bytes()))
                 .any(|value| wanted(Path::new(OsStr::from_bytes(value))))
-                .then_some(process)
+                .then_some((process, makes(&command)))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn who_makes_something_is_known_by_the_command() {
+        let makes = |line: &str| super::makes(line.replace(' ', "\0").as_bytes());
+        assert!(makes("docker run --name n --detach image"));
+        assert!(makes("/usr/bin/docker network create n"));
+        assert!(makes("/checkout/target/debug/authlab-container file"));
+        assert!(!makes("docker exec n kubeadm init"));
+        assert!(!makes("docker network inspect n"));
+        assert!(!makes("kind create cluster"));
+        assert!(!makes(""));
+    }
 }

@@ -15,6 +15,7 @@ use authlab_lab::folder::LABEL;
 use authlab_lab::process;
 use rustix::process::Signal;
 
+use crate::components::{build_containers, docker};
 use crate::root::Root;
 use crate::talk::{Talk, send, wait_until, within};
 
@@ -38,24 +39,6 @@ fn on_process() {
 fn on_kind() {
     build_containers();
     chaos("kind", ["dex", "plain"], Duration::from_secs(25));
-}
-
-/// What runs a lab's containers, which is not built by itself in a root without sources.
-fn build_containers() {
-    if target().join("debug/authlab-container").exists() {
-        return;
-    }
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--package", "authlab-containers"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status();
-    assert!(built.unwrap().success());
-}
-
-fn target() -> &'static Path {
-    let driver = Path::new(env!("CARGO_BIN_EXE_xtask"));
-    driver.ancestors().nth(2).unwrap()
 }
 
 /// Numbers that look random and come again with their seed (SplitMix64).
@@ -111,15 +94,6 @@ impl Bystanders {
     }
 }
 
-/// What Docker's client prints; nothing, where there is none.
-fn docker(args: &[&str]) -> String {
-    let output = Command::new("docker").args(args).output();
-    output.map_or_else(
-        |_| String::new(),
-        |output| String::from_utf8_lossy(&output.stdout).into_owned(),
-    )
-}
-
 /// A container that sees the root, but no lab of it, in a network of its own.
 fn contained_bystander(root: &Root) -> String {
     let name = format!("bystander-{}", std::process::id());
@@ -170,7 +144,7 @@ fn chaos(backend: &str, labs: [&str; 2], longest: Duration) {
         };
         let told = format!("{told}: round {round}: {killed} after {moment:?}");
         let volumes = volumes(&root);
-        let output = root.driver(backend, &["down", "--all"]).output().unwrap();
+        let output = driver(&root, backend, &["down", "--all"]).output().unwrap();
         let said = root.plain(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{told}: {said}");
         assert_eq!(root.folders(), Vec::<String>::new(), "{told}: {said}");
@@ -210,28 +184,24 @@ fn world(backend: &str, labs: [&str; 2]) -> Root {
     root.scenario("one", labs[0], 200);
     root.scenario("two", labs[1], 200);
     if backend != "embedded" {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        for folder in ["ci", "harness"] {
-            std::os::unix::fs::symlink(here.join(folder), root.path(folder)).unwrap();
-        }
+        root.link_components();
     }
     root
 }
 
 impl Root {
-    /// The driver with the machine's own tool cache, where the backend needs that.
-    fn driver(&self, backend: &str, args: &[&str]) -> Command {
-        let mut driver = self.command(args);
-        if let (Some(home), true) = (std::env::var_os("HOME"), backend != "embedded") {
-            driver.env("HOME", home).env("CARGO_TARGET_DIR", target());
-        }
-        driver
-    }
-
     fn hosts(&self) -> Vec<u32> {
         let mut all = self.labelled();
         all.retain(|pid| command(pid).starts_with("authlab-host"));
         all
+    }
+}
+
+/// The driver with the machine's own tool cache, where the backend needs that.
+fn driver(root: &Root, backend: &str, args: &[&str]) -> Command {
+    match backend {
+        "embedded" => root.command(args),
+        _ => root.real_command(args),
     }
 }
 
@@ -254,7 +224,7 @@ fn kill(pids: &[u32]) {
 fn kill_up(root: &Root, backend: &str, labs: &[&str], moment: Duration, whom: u64) -> String {
     let ups: Vec<Talk> = labs
         .iter()
-        .map(|lab| Talk::run(root.driver(backend, &["up", lab, "--backend", backend])))
+        .map(|lab| Talk::run(driver(root, backend, &["up", lab, "--backend", backend])))
         .collect();
     within(moment, || false);
     let mut chosen = Vec::new();
@@ -275,7 +245,7 @@ fn kill_up(root: &Root, backend: &str, labs: &[&str], moment: Duration, whom: u6
 }
 
 fn kill_run(root: &Root, backend: &str, moment: Duration) -> String {
-    let run = Talk::run(root.driver(backend, &["e2e", "--backend", backend]));
+    let run = Talk::run(driver(root, backend, &["e2e", "--backend", backend]));
     within(moment, || false);
     kill(&[run.pid()]);
     run.forget();
@@ -283,10 +253,10 @@ fn kill_run(root: &Root, backend: &str, moment: Duration) -> String {
 }
 
 fn kill_down(root: &Root, backend: &str, lab: &str, moment: Duration, whom: u64) -> String {
-    let up = root.driver(backend, &["up", lab, "--backend", backend]);
+    let up = driver(root, backend, &["up", lab, "--backend", backend]);
     let (status, said) = Talk::run(up).end_within(LONG);
     assert!(status.success(), "{said}");
-    let down = Talk::run(root.driver(backend, &["down"]));
+    let down = Talk::run(driver(root, backend, &["down"]));
     // It takes a tenth of what the start takes.
     within(moment / 10, || false);
     let mut chosen = Vec::new();

@@ -2,7 +2,6 @@
 //! last words and says what to do; nothing is left behind.
 
 use std::io::Write as _;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -100,22 +99,17 @@ fn refused(root: &Root, args: &[&str]) -> String {
     said.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A root with the fixtures of the checkout, and the driver with the machine's own tool cache.
+/// A root with the fixtures of the checkout, in which real components run.
 fn real() -> Root {
-    let root = Root::new();
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    std::fs::remove_dir_all(root.path("fixtures")).unwrap();
-    for folder in ["fixtures", "ci"] {
-        std::os::unix::fs::symlink(here.join(folder), root.path(folder)).unwrap();
-    }
+    let root = Root::real();
+    root.link_components();
     root
 }
 
 /// On real components.
 fn process(root: &Root, args: &[&str]) -> Command {
-    let mut driver = root.command(args);
+    let mut driver = root.real_command(args);
     driver.args(["--backend", "process"]);
-    driver.env("HOME", std::env::var_os("HOME").unwrap());
     driver
 }
 
@@ -201,8 +195,7 @@ fn a_component_that_is_killed_in_a_run() {
 #[ignore = "runs the real components: they are built when they are not"]
 fn a_file_that_the_real_api_server_refuses_at_its_start() {
     let root = Root::new();
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    std::os::unix::fs::symlink(here.join("ci"), root.path("ci")).unwrap();
+    root.link_components();
     let file = std::fs::read_to_string(root.path("fixtures/kubernetes/forge.yaml")).unwrap();
     let wrong = file.replace("audiences: [kube]", "audiences: []");
     root.write("fixtures/kubernetes/forge.yaml", &wrong);
@@ -231,4 +224,92 @@ fn a_disk_that_is_too_small_for_etcd() {
     assert!(said.contains("the disk is full: make room"), "{said}");
     assert!(!said.contains("goroutine"), "{said}");
     root.assert_clean();
+}
+
+#[test]
+#[ignore = "runs the real components: they are built when they are not"]
+fn a_disk_that_fills_up_under_a_running_lab() {
+    let root = real();
+    let Some(mount) = Mount::new(&root, "256m") else {
+        return;
+    };
+    let up = process(&root, &["up", "forge"]).output().unwrap();
+    assert!(up.status.success(), "{}", root.plain(&up.stderr));
+    mount.fill();
+    let begun = Instant::now();
+    let ended = within(SOON, || {
+        root.folders().is_empty() && root.labelled().is_empty()
+    });
+    assert!(ended, "after {:?}: {:?}", begun.elapsed(), root.folders());
+    let said = root.done(&["status"]);
+    let named = "forge-process  has died: etcd cannot go on: no space left on device (";
+    assert!(said.contains(named), "{said}");
+    assert!(said.contains("help: the disk is full: make room"), "{said}");
+    assert!(said.lines().count() > 5, "without its last words: {said}");
+    std::fs::remove_file(root.path(".authlab/filler")).unwrap();
+    root.done(&["down"]);
+    root.assert_clean();
+}
+
+#[test]
+#[ignore = "runs the real components: they are built when they are not"]
+fn a_keycloak_that_is_killed() {
+    let root = real();
+    let up = process(&root, &["up", "keycloak"]).output().unwrap();
+    assert!(up.status.success(), "{}", root.plain(&up.stderr));
+    send(running(&root, "java")[0], Signal::KILL);
+    let begun = Instant::now();
+    let ended = within(SOON, || {
+        root.folders().is_empty() && root.labelled().is_empty()
+    });
+    assert!(ended, "after {:?}: {:?}", begun.elapsed(), root.folders());
+    let said = root.done(&["status"]);
+    assert!(
+        said.contains("keycloak-process  has died: keycloak ended\n"),
+        "{said}"
+    );
+    assert!(said.contains("it ended: signal: 9 (SIGKILL)"), "{said}");
+    assert!(said.contains("help: somebody killed it"), "{said}");
+    assert!(said.lines().count() > 5, "without its last words: {said}");
+    root.done(&["down"]);
+    root.assert_clean();
+}
+
+#[test]
+fn a_wrong_kubeconfig() {
+    let root = Root::new();
+    root.scenario("one", "forge", 200);
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let cluster = |listener: &std::net::TcpListener| {
+        let address = listener.local_addr().unwrap();
+        format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{{ name: a, context: {{ \
+             cluster: c, user: u }} }}]\nclusters: [{{ name: c, cluster: {{ server: \
+             \"https://{address}\" }} }}]\nusers: [{{ name: u, user: {{ token: t }} }}]\n"
+        )
+    };
+    let (hangs, refuses) = (cluster(&silent), cluster(&nobody));
+    drop(nobody);
+    for (text, what) in [
+        (None, "cannot"),
+        (Some("clusters: [\n".to_owned()), "kubeconfig"),
+        (Some(refuses), "cannot be reached"),
+        (Some(hangs), "cannot be reached"),
+    ] {
+        let file = root.path("kubeconfig");
+        if let Some(text) = text {
+            std::fs::write(&file, text).unwrap();
+        }
+        let begun = Instant::now();
+        let file = file.to_str().unwrap();
+        let said = refused(
+            &root,
+            &["e2e", "--backend", "existing", "--kubeconfig", file],
+        );
+        assert!(begun.elapsed() < SOON, "{:?}: {said}", begun.elapsed());
+        assert!(said.contains(what) && said.contains("help: "), "{said}");
+        let _ = writeln!(std::io::stderr(), "{said}");
+        root.assert_clean();
+    }
 }

@@ -6,6 +6,8 @@ mod advice;
 mod bundles;
 mod chaos;
 mod commands;
+mod components;
+mod contained;
 mod faults;
 mod interrupted;
 mod killed;

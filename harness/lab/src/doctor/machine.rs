@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::disk;
 use crate::exec::on_path;
 use crate::tools::{self, ToolsError};
 
@@ -87,10 +88,7 @@ impl Machine for ThisMachine {
     }
 
     fn free(&self, path: &Path) -> Option<u64> {
-        let disk = path
-            .ancestors()
-            .find_map(|path| rustix::fs::statvfs(path).ok())?;
-        Some(disk.f_bavail * disk.f_frsize)
+        disk::room(path)
     }
 
     fn reach(&self, host: &str, port: u16) -> Result<(), String> {

@@ -68,6 +68,8 @@ fn run(
         hold(lock);
     });
     let status = component.wait()?;
+    // Nobody else can tell: it is no child of those who use it.
+    let _ = writeln!(io::stderr(), "authlab: it ended: {status}");
     Ok(ExitCode::from(u8::from(!status.success())))
 }
 

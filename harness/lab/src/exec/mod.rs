@@ -50,6 +50,8 @@ pub struct Program {
     pub args: Vec<OsString>,
     /// The lab's folder: working directory, home, and where `logs/` lies.
     pub folder: PathBuf,
+    /// Its variables beside `HOME` and the label.
+    pub environment: Vec<(&'static str, OsString)>,
 }
 
 impl Program {
@@ -60,7 +62,7 @@ impl Program {
     }
 
     /// Starts it. It inherits no variable of this process, so that no proxy and no kubeconfig of
-    /// the machine reaches it; it carries the lab's label.
+    /// the machine reaches it; it carries the lab's label, and the variables that are its own.
     ///
     /// # Errors
     /// When the log or the process cannot be made. That `path` is no executable shows later: the
@@ -77,6 +79,7 @@ impl Program {
             .env_clear()
             .env("HOME", &self.folder)
             .env(LABEL, &self.folder)
+            .envs(self.environment.iter().cloned())
             .current_dir(&self.folder)
             .stdin(std::process::Stdio::null())
             .stdout(file.try_clone().map_err(failed)?)

@@ -1,5 +1,6 @@
 //! One command of a build, line by line.
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::Stdio;
 use std::sync::Mutex;
@@ -21,24 +22,54 @@ pub(crate) async fn run(
     tool: &str,
     progress: &dyn Progress,
 ) -> Result<(), Vec<String>> {
+    let (child, program) = start(&mut command)?;
+    let mut group = Group(child);
+    follow(&mut group.0, &program, tool, progress).await
+}
+
+/// The same, but dropping the future ends the program alone, and what it has started comes to its
+/// end by itself: Docker may not be left with half a request.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn lead(
+    mut command: Command,
+    tool: &str,
+    progress: &dyn Progress,
+) -> Result<(), Vec<String>> {
+    let (mut child, program) = start(command.kill_on_drop(true))?;
+    follow(&mut child, &program, tool, progress).await
+}
+
+fn start(command: &mut Command) -> Result<(Child, OsString), Vec<String>> {
     let program = command.as_std().get_program().to_owned();
-    let system = |error: io::Error| vec![format!("{}: {error}", program.display())];
-    let child = command
+    let started = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
-        .spawn()
-        .map_err(system)?;
-    let mut group = Group(child);
+        .spawn();
+    match started {
+        Ok(child) => Ok((child, program)),
+        Err(error) => Err(vec![format!("{}: {error}", program.display())]),
+    }
+}
+
+async fn follow(
+    child: &mut Child,
+    program: &OsStr,
+    tool: &str,
+    progress: &dyn Progress,
+) -> Result<(), Vec<String>> {
+    let system = |error: io::Error| vec![format!("{}: {error}", program.display())];
     let lines = Mutex::new(Vec::new());
-    let (out, err) = (group.0.stdout.take(), group.0.stderr.take());
+    let (out, err) = (child.stdout.take(), child.stderr.take());
     let follow = tokio::try_join!(
         steps(out, &lines, tool, progress),
         steps(err, &lines, tool, progress),
     );
     follow.map_err(system)?;
-    let status = group.0.wait().await.map_err(system)?;
+    let status = child.wait().await.map_err(system)?;
     if status.success() {
         return Ok(());
     }

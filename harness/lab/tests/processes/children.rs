@@ -30,6 +30,7 @@ fn shell(folder: &Path, script: &str) -> Program {
         path: "/bin/sh".into(),
         args: vec!["-c".into(), script.into()],
         folder: folder.to_owned(),
+        environment: Vec::new(),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::tools::{Event, Progress, ToolsError};
 /// The package of the program.
 const PACKAGE: &str = "authlab-containers";
 /// What it is called.
-const PROGRAM: &str = "authlab-container";
+pub(crate) const PROGRAM: &str = "authlab-container";
 /// What it is made of, below the checkout's root.
 const SOURCES: [&str; 3] = [
     "harness/containers/Cargo.toml",
@@ -104,13 +104,14 @@ pub(super) fn program(
         path: runner.to_owned(),
         args: vec![write(file, spec.to_string().as_bytes())?.into()],
         folder: site.folder.clone(),
+        environment: Vec::new(),
     })
 }
 
-/// Starts a container that labs share: it ends by itself when nobody holds the lock of `folder` any
+/// Starts, by a runner, a container that labs share: it ends by itself when nobody holds the lock of `folder` any
 /// more, which its image has to see to.
 pub(super) async fn shared<N>(
-    runner: &Path,
+    mut run: Command,
     image: &str,
     folder: &Path,
     start: Start<N>,
@@ -136,7 +137,6 @@ pub(super) async fn shared<N>(
     debug_assert!(folder.join(USERS).exists(), "what it waits for");
     let file = folder.join(SPEC);
     write_private(&file, spec.to_string().as_bytes())?;
-    let mut run = Command::new(runner);
     run.arg(&file).stdin(Stdio::null()).kill_on_drop(true);
     let ran = run.output().await?;
     if !ran.status.success() {

@@ -1,5 +1,6 @@
 //! What is asked of Docker by its client, which kind asks by as well.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,17 @@ pub(super) async fn ask(args: &[&str]) -> Result<String, LabError> {
     answer
         .map_err(|error| failed(error.to_string()))?
         .map_err(failed)
+}
+
+/// Where Docker answers, by the variable that every client of it reads: those that a lab starts know
+/// neither the variables of the person nor what that person has chosen by `docker context`.
+///
+/// # Errors
+/// When there is no client.
+pub(super) async fn address() -> Result<(&'static str, OsString), LabError> {
+    let format = "{{.Endpoints.docker.Host}}";
+    let host = ask(&["context", "inspect", "--format", format]).await?;
+    Ok(("DOCKER_HOST", host.into()))
 }
 
 /// What Docker holds for labs.

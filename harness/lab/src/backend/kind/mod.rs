@@ -10,6 +10,7 @@ mod container;
 mod docker;
 
 pub(super) use self::cause::of as cause;
+pub(crate) use self::container::PROGRAM as RUNNER;
 
 use std::ffi::OsString;
 use std::io;
@@ -129,6 +130,8 @@ pub(crate) fn reap(folder: &Path) -> io::Result<()> {
     if !folder.join(MARK).exists() {
         return Ok(());
     }
+    // Whoever still makes a container would have done so only after the look.
+    crate::process::kill_labelled(LABEL, folder);
     docker::remove(LABEL, |lab| lab == folder)
 }
 
@@ -169,6 +172,8 @@ pub(super) struct Workshop {
     runner: PathBuf,
     /// The names of images.
     images: Vec<Image>,
+    /// Where Docker answers.
+    docker: (&'static str, OsString),
 }
 
 impl Workshop {
@@ -195,22 +200,38 @@ impl Workshop {
             kind: tools.path("kind")?.to_owned(),
             runner: container::runner(&progress).await?,
             images,
+            docker: docker::address().await?,
         })
     }
 
-    fn image(&self, of: Of) -> Result<&str, LabError> {
+    /// The name of an image that Docker has: it would ask a registry, for a long time and in vain,
+    /// for one that somebody has removed since.
+    async fn image(&self, of: Of) -> Result<&str, LabError> {
         let mut images = self.images.iter();
         let image = images.find(|image| image.kind == of);
-        image
-            .map(|image| image.reference.as_str())
-            .ok_or_else(|| LabError::Missing {
-                what: format!("no image of {}", of.name()),
-                help: "`cargo xtask images` builds it".to_owned(),
-            })
+        let missing = |why: &str| LabError::Missing {
+            what: format!("no image of {}{why}", of.name()),
+            help: "`cargo xtask images` builds it".to_owned(),
+        };
+        let reference = image.ok_or_else(|| missing(""))?.reference.as_str();
+        let there = ["image", "inspect", "--format", "{{.Id}}", reference];
+        match docker::ask(&there).await {
+            Err(LabError::Api { why, .. }) if why.contains("No such image") => {
+                let gone = format!(": Docker has {reference} no more");
+                Err(missing(&gone))
+            }
+            Err(error) => Err(error),
+            Ok(_) => Ok(reference),
+        }
     }
 
     /// Dex in a container.
-    pub(super) fn dex(&self, site: &Site, name: &str, file: &Path) -> Result<Program, LabError> {
+    pub(super) async fn dex(
+        &self,
+        site: &Site,
+        name: &str,
+        file: &Path,
+    ) -> Result<Program, LabError> {
         let files = [
             "ca".to_owned(),
             format!("{name}.cert"),
@@ -222,8 +243,9 @@ impl Workshop {
         let file = file.display().to_string();
         let files: Vec<String> = files.cloned().chain([file.clone()]).collect();
         let command = ["serve".to_owned(), file];
-        let parts = (self.image(Of::Dex)?, &command[..], &files[..]);
-        container::program(site, &self.runner, name, parts)
+        let image = self.image(Of::Dex).await?;
+        let program = container::program(site, &self.runner, name, (image, &command, &files))?;
+        Ok(self.with_docker(program))
     }
 
     /// Keycloak in a container that labs share, in whose `folder` it is started as `start` says.
@@ -232,14 +254,22 @@ impl Workshop {
         folder: &Path,
         start: Start<N>,
     ) -> io::Result<(Process, N)> {
-        let image = self.image(Of::Keycloak).map_err(io::Error::other)?;
-        container::shared(&self.runner, image, folder, start).await
+        let image = self.image(Of::Keycloak).await.map_err(io::Error::other)?;
+        let mut runner = Command::new(&self.runner);
+        runner.env(self.docker.0, &self.docker.1);
+        container::shared(runner, image, folder, start).await
+    }
+
+    fn with_docker(&self, mut program: Program) -> Program {
+        program.environment.push(self.docker.clone());
+        program
     }
 
     /// The node of a cluster that is to be made, in which the API server has these files.
-    pub(super) fn node(site: &Site, cluster: &str, folder: &Path) -> Result<Node, LabError> {
+    pub(super) fn node(&self, site: &Site, cluster: &str, folder: &Path) -> Result<Node, LabError> {
         let name = cluster_name(&site.folder, cluster);
         Ok(Node {
+            docker: self.docker.clone(),
             container: format!("{name}-control-plane"),
             name,
             script: write(folder.join("serve"), SERVE.as_bytes())?,
@@ -292,7 +322,7 @@ impl Workshop {
             "X-Remote-Uid".to_owned(),
         ));
         let text = config::text(
-            self.image(Of::Node)?,
+            self.image(Of::Node).await?,
             port,
             &mounts,
             &flags,
@@ -309,7 +339,7 @@ impl Workshop {
         let mut load = Command::new(&self.kind);
         load.args(["load", "docker-image", "--name", &node.name]);
         for of in IN_PODS {
-            load.arg(self.image(of)?);
+            load.arg(self.image(of).await?);
         }
         let loaded = run::run(load, "kind", &Silent).await;
         loaded.map_err(|lines| kind_failed("gave a node no images", &lines))
@@ -328,7 +358,7 @@ impl Workshop {
             // kind passes them on to the API server, which would look for its issuers there.
             create.env_remove(proxy).env_remove(proxy.to_uppercase());
         }
-        let made = run::run(create, "kind", &Silent).await;
+        let made = run::lead(create, "kind", &Silent).await;
         made.map_err(|lines| kind_failed("made no cluster", &lines))
     }
 }
@@ -347,6 +377,7 @@ pub(super) struct Node {
     /// The cluster's name.
     name: String,
     container: String,
+    docker: (&'static str, OsString),
     script: PathBuf,
     /// Its first API server runs as kubeadm has started it.
     is_new: AtomicBool,
@@ -356,18 +387,25 @@ impl Node {
     /// What starts the API server with the flags that are added to its arguments, and lives as long
     /// as it does.
     pub(super) fn server(&self, site: &Site, name: &str) -> Result<Program, LabError> {
-        program(site, name, self.script("run"))
+        self.program(site, name, "run")
     }
 
     /// Lives as long as the node's etcd. The node looks after its controllers itself.
     pub(super) fn controllers(&self, site: &Site, name: &str) -> Result<Program, LabError> {
-        program(site, name, self.script("guard"))
+        self.program(site, name, "guard")
     }
 
-    fn script(&self, word: &str) -> Vec<OsString> {
+    /// Docker's client as a component of the lab.
+    fn program(&self, site: &Site, name: &str, word: &str) -> Result<Program, LabError> {
         let script = self.script.clone().into_os_string();
         let container = self.container.clone().into();
-        vec!["exec".into(), container, "bash".into(), script, word.into()]
+        Ok(Program {
+            name: name.to_owned(),
+            path: docker::program()?,
+            args: vec!["exec".into(), container, "bash".into(), script, word.into()],
+            folder: site.folder.clone(),
+            environment: vec![self.docker.clone()],
+        })
     }
 
     /// Ends the API server, and returns when it is gone; but not the first one, which has yet to be
@@ -388,14 +426,4 @@ impl Node {
         let said = docker::ask(&["exec", &self.container, "bash", "-c", cut]).await;
         said.unwrap_or_default()
     }
-}
-
-/// Docker's client as a component of the lab.
-fn program(site: &Site, name: &str, args: Vec<OsString>) -> Result<Program, LabError> {
-    Ok(Program {
-        name: name.to_owned(),
-        path: docker::program()?,
-        args,
-        folder: site.folder.clone(),
-    })
 }

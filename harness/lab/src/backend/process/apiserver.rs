@@ -62,7 +62,7 @@ impl ApiServer {
         if let Some(text) = &wanted.config {
             write(config.clone(), text.text.as_bytes())?;
         }
-        let node = Workshop::node(site, cluster, &folder)?;
+        let node = workshop.node(site, cluster, &folder)?;
         let flags = flags::of(wanted, &config).collect();
         tokio::select! {
             made = workshop.cluster(site, (cluster, &node), port, &folder, flags) => made?,
@@ -96,6 +96,7 @@ impl ApiServer {
                 path: tools.path(NAME)?.to_owned(),
                 args: flags.into_iter().map(Into::into).collect(),
                 folder: site.folder.clone(),
+                environment: Vec::new(),
             },
             port,
             config: folder.join(CONFIG),

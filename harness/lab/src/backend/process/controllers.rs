@@ -66,6 +66,7 @@ pub(super) fn prepare(site: &Site, tools: &Tools, cluster: &str) -> Result<Progr
         .map(Into::into)
         .into(),
         folder: site.folder.clone(),
+        environment: Vec::new(),
     })
 }
 

@@ -30,6 +30,7 @@ pub(super) async fn start(site: &Site, tools: &Tools) -> Result<(Child, String),
         .map(Into::into)
         .into(),
         folder: site.folder.clone(),
+        environment: Vec::new(),
     }
     .start()
     .await?;

@@ -35,6 +35,7 @@ use super::{
 };
 use crate::checkout::Checkout;
 use crate::control::{Configure, Response};
+use crate::disk;
 use crate::exec::Child;
 use crate::plan::{Authentication, Text};
 use crate::render::Values;
@@ -44,6 +45,8 @@ use crate::tools::{self, Terminal, Tools};
 
 /// How long a component may take to become ready.
 const READY: Duration = Duration::from_secs(120);
+/// With less room on its disk a lab is ended: its components could write no more, in bytes.
+const LEAST_ROOM: u64 = 64 * 1024;
 /// How long a component may take to end. What it holds goes with the lab.
 const GRACE: Duration = Duration::from_millis(300);
 
@@ -244,11 +247,22 @@ impl Processes {
             error = self.dexes.died() => error,
             error = self.etcd.died() => error,
             error = server_death(self.keycloaks.as_ref()) => error,
+            error = self.full_disk() => error,
         };
         match self.contained {
             true => kind::cause(&self.site.folder, error).await,
             false => error,
         }
+    }
+
+    /// Ends when there is no room where etcd writes: it would hang for a while, then end, and could
+    /// log nothing of either.
+    async fn full_disk(&self) -> LabError {
+        let folder = &self.site.folder;
+        let left = disk::full(folder, LEAST_ROOM).await / 1000;
+        let folder = folder.display();
+        let why = format!("no space left on device ({left} kB are free in {folder})");
+        self.etcd.failure(&format!("cannot go on: {why}"))
     }
 }
 

@@ -64,7 +64,7 @@ impl Dexes {
             let (ProviderKind::Dex, Some(config)) = (provider.kind, &provider.config) else {
                 continue;
             };
-            let dex = Dex::prepare(site, tools, workshop, &name, config)?;
+            let dex = Dex::prepare(site, tools, workshop, &name, config).await?;
             starting.push((name.clone(), dex.program.start().await?));
             dexes.insert(name, dex);
         }
@@ -163,7 +163,7 @@ impl Dexes {
 }
 
 impl Dex {
-    fn prepare(
+    async fn prepare(
         site: &mut Site,
         tools: &Tools,
         workshop: Option<&Workshop>,
@@ -180,12 +180,13 @@ impl Dex {
         let component = || name.to_owned();
         let address = release(site, name)?;
         let program = match workshop {
-            Some(workshop) => workshop.dex(site, name, &file)?,
+            Some(workshop) => workshop.dex(site, name, &file).await?,
             None => Program {
                 name: component(),
                 path: tools.path("dex")?.to_owned(),
                 args: vec!["serve".into(), file.clone().into()],
                 folder: site.folder.clone(),
+                environment: Vec::new(),
             },
         };
         let dex = Self {

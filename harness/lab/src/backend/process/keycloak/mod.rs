@@ -70,8 +70,8 @@ impl Keycloaks {
         if !site.plan.providers.values().any(is_keycloak) {
             return Ok(None);
         }
-        let server = Server::join(site, workshop).await?;
-        let mut realms = BTreeMap::new();
+        // Half a minute before a server could refuse them.
+        let mut checked = Vec::new();
         for (name, provider) in site.plan.providers.clone() {
             let (true, Some(file)) = (is_keycloak(&provider), provider.config.clone()) else {
                 continue;
@@ -84,6 +84,11 @@ impl Keycloaks {
             let text = site.render_for(&name, &file)?;
             refusal::realm_name(&file, &text, &realm)?;
             realm::serves(&file, &text, &provider)?;
+            checked.push((name, realm, issuer, file, text));
+        }
+        let server = Server::join(site, workshop).await?;
+        let mut realms = BTreeMap::new();
+        for (name, realm, issuer, file, text) in checked {
             let door = site.listeners.remove(&name).map(Door::new);
             let door = door.unwrap_or_else(|| Err(std::io::ErrorKind::AddrNotAvailable.into()));
             let realm = Realm {
