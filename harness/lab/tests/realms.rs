@@ -90,3 +90,56 @@ async fn realm_files() {
     all.push_str(&format!("## a file by another name\n{said}\n"));
     assert_snapshot!(all);
 }
+
+/// Keycloak takes each of these without a word, and then lets nobody in.
+#[tokio::test(flavor = "multi_thread")]
+async fn realms_that_import_to_nothing() {
+    let lab = format!(
+        "{LAB}    client: {{ id: kube }}
+    users:
+      jane: {{ login: jane, password: p }}
+"
+    );
+    let realm = |members: &str| format!("{{\n  \"realm\": \"${{lab.realm}}\"{members}\n}}");
+    let (enabled, clients, users) = (
+        ",\n  \"enabled\": true",
+        ",\n  \"clients\": [{ \"clientId\": \"kube\" }]",
+        ",\n  \"users\": [{ \"username\": \"Jane\", \"enabled\": true }]",
+    );
+    let others = clients.replace("kube", "web");
+    for (realm, message, help) in [
+        (realm(""), "the realm is not enabled", "\"enabled\": true"),
+        (
+            realm(",\n  \"enabled\": false"),
+            "the realm is not enabled",
+            "\"enabled\": true",
+        ),
+        (
+            realm(enabled),
+            "the realm has no client `kube`",
+            "include clients",
+        ),
+        (
+            realm(&format!("{enabled}{others}")),
+            "the realm has no client `kube`",
+            "include clients",
+        ),
+        (
+            realm(&format!("{enabled}{clients}")),
+            "the realm has no user `jane`",
+            "--users realm_file",
+        ),
+    ] {
+        let said = starting(&lab, &realm).await;
+        // Lines as long as they were before they were broken for the screen.
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            said.contains(message) && said.contains(help),
+            "{realm}\n{said}"
+        );
+        assert!(said.contains("fixtures/keycloak/realm.json"), "{said}");
+    }
+    let whole = realm(&format!("{enabled}{clients}{users}"));
+    let said = starting(&lab, &whole).await;
+    assert!(said.starts_with("it starts as"), "{said}");
+}

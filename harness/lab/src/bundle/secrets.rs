@@ -145,3 +145,32 @@ impl Secrets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scrub::REDACTED;
+    use super::*;
+
+    #[test]
+    fn a_key_that_a_lab_has_among_its_values_is_a_secret() {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::STANDARD;
+
+        let body = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgdLq3";
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+        let folder = tempfile::tempdir().unwrap();
+        let state = serde_json::json!({ "values": { "lab.service.dex.key": pem } });
+        std::fs::write(folder.path().join("state.json"), state.to_string()).unwrap();
+        let mut secrets = Secrets::default();
+        secrets.folder(folder.path());
+        let scrub = secrets.scrubber();
+        // By itself in a log, and as a cluster keeps it in a Secret.
+        for said in [body.to_owned(), STANDARD.encode(&pem)] {
+            let kept = scrub.text(&format!("I1122 it said {said} and more"));
+            assert!(!kept.contains(&said), "{kept}");
+            assert!(kept.contains(REDACTED), "{kept}");
+        }
+        let inside = &STANDARD.encode(&pem)[60..80];
+        assert!(!scrub.text(&STANDARD.encode(&pem)).contains(inside));
+    }
+}

@@ -1,5 +1,6 @@
 //! The file that kind makes a cluster from.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -24,9 +25,62 @@ pub(super) fn cgroup_v2() -> bool {
     Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
 }
 
-/// One node of an image whose Kubernetes is 1.36 or newer: kubeadm's own file (v1beta4) has lists of
-/// flags where older ones have maps. The image brings its own pod network. `more_flags` are the API
-/// server's, a repeated one several times.
+/// The version of kubeadm's own file that kind writes for the Kubernetes of a node's image; a patch of
+/// another version would be left out without a word.
+///
+/// Source: kind v0.33.0, `pkg/cluster/internal/kubeadm/config.go`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kubeadm {
+    /// Before 1.36: flags are a map.
+    V1Beta3,
+    /// Flags are a list of names and values.
+    V1Beta4,
+}
+
+impl Kubeadm {
+    /// By the image's tag, `v1.36.3-<key>`; the newer one where that says nothing.
+    fn of(image: &str) -> Self {
+        let tag = image.rsplit_once(":v").map_or("", |(_, tag)| tag);
+        let mut numbers = tag.split(['.', '-']).map_while(|part| part.parse().ok());
+        match (numbers.next(), numbers.next()) {
+            (Some(major), Some(minor)) if (major, minor) < (1_u32, 36_u32) => Self::V1Beta3,
+            _ => Self::V1Beta4,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::V1Beta3 => "kubeadm.k8s.io/v1beta3",
+            Self::V1Beta4 => "kubeadm.k8s.io/v1beta4",
+        }
+    }
+
+    /// Flags in its form: a map has each once, its values side by side, as every flag that can be
+    /// repeated takes them too.
+    fn flags(self, flags: &[(String, String)]) -> Value {
+        match self {
+            Self::V1Beta4 => {
+                let flag =
+                    |(name, value): &(String, String)| json!({ "name": name, "value": value });
+                flags.iter().map(flag).collect()
+            }
+            Self::V1Beta3 => {
+                let mut map = BTreeMap::<&str, String>::new();
+                for (name, value) in flags {
+                    let values = map.entry(name).or_default();
+                    if !values.is_empty() {
+                        values.push(',');
+                    }
+                    values.push_str(value);
+                }
+                json!(map)
+            }
+        }
+    }
+}
+
+/// One node. The image brings its own pod network. `more_flags` are the API server's, a repeated one
+/// several times.
 pub(super) fn text(
     image: &str,
     port: u16,
@@ -39,23 +93,21 @@ pub(super) fn text(
     let mount = |host: &Path, inside: &str| json!({ "hostPath": host, "containerPath": inside });
     let (server, lab_ca) = (&mounts.server, &mounts.lab_ca);
     let same = |path: &Path| json!({ "hostPath": path, "containerPath": path });
-    let flag = |name: &str, value: Value| json!({ "name": name, "value": value });
+    let kubeadm = Kubeadm::of(image);
+    let flag = |name: &str, value: String| (name.to_owned(), value);
+    let file = |name: &str| server.join(name).display().to_string();
     let mut flags = vec![
-        flag("audit-policy-file", json!(server.join("audit-policy.yaml"))),
-        flag("audit-log-path", json!(server.join("audit.log"))),
+        flag("audit-policy-file", file("audit-policy.yaml")),
+        flag("audit-log-path", file("audit.log")),
     ];
-    flags.extend(
-        more_flags
-            .iter()
-            .map(|(name, value)| flag(name, json!(value))),
-    );
+    flags.extend(more_flags.iter().cloned());
     // There is nobody to share with, and whoever leads ends when the API server is replaced.
-    let alone = json!({ "extraArgs": [flag("leader-elect", json!("false"))] });
+    let alone = json!({ "extraArgs": kubeadm.flags(&[flag("leader-elect", "false".to_owned())]) });
     let cluster = json!({
         "kind": "ClusterConfiguration",
-        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "apiVersion": kubeadm.name(),
         "apiServer": {
-            "extraArgs": flags,
+            "extraArgs": kubeadm.flags(&flags),
             "extraVolumes": [
                 { "name": "authlab", "hostPath": server, "mountPath": server,
                   "pathType": "Directory" },
@@ -68,7 +120,7 @@ pub(super) fn text(
     });
     let init = json!({
         "kind": "InitConfiguration",
-        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "apiVersion": kubeadm.name(),
         "patches": { "directory": PATCHES },
     });
     let mut kubelet = json!({
