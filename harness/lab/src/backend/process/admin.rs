@@ -133,7 +133,7 @@ fn api(what: &str, error: &dyn std::error::Error) -> LabError {
 }
 
 /// The error and what caused it: reqwest's own words leave the cause out.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

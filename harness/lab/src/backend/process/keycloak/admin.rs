@@ -1,15 +1,23 @@
 //! What labs ask of the server as its administrator, by the admin REST API.
 
+use std::error::Error;
+use std::time::Duration;
+
 use reqwest::{Client, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::backend::LabError;
+use crate::backend::process::admin::chain;
 
 /// The administrator's name.
 pub(super) const USER: &str = "authlab";
 /// Keys of higher priority sign; those of an import have 100.
 const FIRST_PRIORITY: usize = 200;
+
+/// How long an answer may take: where every processor is busy a server that has just booted imports
+/// its first realm for minutes. Its end is noticed at once all the same.
+const ANSWER: Duration = Duration::from_secs(300);
 
 /// A client of the server.
 #[derive(Debug)]
@@ -37,7 +45,7 @@ impl Admin {
         match self.http.get(url).send().await {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => Err(answer.status().to_string()),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(chain(&error)),
         }
     }
 
@@ -147,23 +155,31 @@ impl Admin {
             ("password", self.password.expose_secret()),
         ];
         let url = format!("{}/realms/master/protocol/openid-connect/token", self.url);
-        let answer = self.http.post(url).form(&form).send().await;
-        let answer = answer.map_err(|error| failed(path, &error))?;
+        let request = self.http.post(url).form(&form).timeout(ANSWER);
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| unanswered(path, &error))?;
         let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
         let token: Value = serde_json::from_str(&text).unwrap_or_default();
         let Some(token) = token["access_token"].as_str() else {
             return Err(failed(path, &words(status, &text)));
         };
         let url = format!("{}/admin/realms{path}", self.url);
-        let mut request = self.http.request(method, url).bearer_auth(token);
+        let request = self.http.request(method, url).bearer_auth(token);
+        let mut request = request.timeout(ANSWER);
         if let Some(body) = body {
             request = request
                 .header("content-type", "application/json")
                 .body(body);
         }
-        let answer = request.send().await.map_err(|error| failed(path, &error))?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| unanswered(path, &error))?;
         let status = answer.status();
-        let text = answer.text().await.map_err(|error| failed(path, &error))?;
+        let text = answer
+            .text()
+            .await
+            .map_err(|error| unanswered(path, &error))?;
         Ok((status, text))
     }
 }
@@ -186,6 +202,10 @@ fn words(status: StatusCode, body: &str) -> String {
     let said = ["errorMessage", "error_description", "error"];
     let said = said.iter().find_map(|member| body[*member].as_str());
     said.map_or_else(|| status.to_string(), str::to_owned)
+}
+
+fn unanswered(path: &str, error: &dyn Error) -> LabError {
+    failed(path, &chain(error))
 }
 
 fn failed(path: &str, why: &dyn std::fmt::Display) -> LabError {
