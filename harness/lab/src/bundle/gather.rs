@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::archive::Bundle;
 use super::scrub::Scrubber;
 use super::secrets::Secrets;
-use crate::backend::REALM;
+use crate::backend::{self, REALM};
 use crate::control::{self, Request, Response};
 use crate::exec;
 use crate::folder;
@@ -97,7 +97,7 @@ async fn gather(Subject { folder, plan, why }: Subject) -> Bundle {
     let texts = texts.unwrap_or_default();
 
     let private = folder.ancestors().nth(2).unwrap_or(folder);
-    let keycloak = private.join("keycloak");
+    let keycloak = backend::process::keycloak_folder(folder);
     let scrub = {
         let mut secrets = Secrets::default();
         state.iter().for_each(|state| secrets.state(state));

@@ -122,12 +122,17 @@ pub(super) async fn address(folder: &Path) -> Result<IpAddr, LabError> {
         })
 }
 
+/// Whether Docker may hold something of the lab in `folder`.
+pub(super) fn uses_docker(folder: &Path) -> bool {
+    folder.join(MARK).exists()
+}
+
 /// Removes what Docker holds of the lab in `folder`, at once where it never held anything.
 ///
 /// # Errors
 /// In the words of Docker's client.
 pub(crate) fn reap(folder: &Path) -> io::Result<()> {
-    if !folder.join(MARK).exists() {
+    if !uses_docker(folder) {
         return Ok(());
     }
     // Whoever still makes a container would have done so only after the look.

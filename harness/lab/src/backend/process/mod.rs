@@ -14,6 +14,8 @@ mod flags;
 mod keycloak;
 mod klog;
 
+pub(crate) use self::keycloak::folder as keycloak_folder;
+
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;

@@ -22,10 +22,11 @@ use tokio::sync::{Mutex, watch};
 
 use self::door::Door;
 use self::server::Server;
+pub(crate) use self::server::folder;
 use super::{LabError, Site};
 use crate::backend::ONLY_DOWN;
 use crate::backend::kind::Workshop;
-use crate::folder;
+use crate::folder::owned;
 use crate::plan::{Provider, Text};
 use crate::realm;
 use crate::refusal;
@@ -207,7 +208,7 @@ impl Keycloaks {
                 .flatten();
             let mut of_that_name =
                 folders.filter(|entry| entry.file_name().to_string_lossy().to_lowercase() == id);
-            of_that_name.any(|entry| folder::owned(&entry.path()))
+            of_that_name.any(|entry| owned(&entry.path()))
         };
         for realm in self.server.admin.realms().await? {
             if let Some((id, _)) = realm.rsplit_once('.')

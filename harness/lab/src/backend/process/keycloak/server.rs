@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::admin::Admin;
-use crate::backend::kind::Workshop;
+use crate::backend::kind::{self, Workshop};
 use crate::backend::{LabError, Site};
 use crate::checkout::Checkout;
 use crate::exec::{Shared, Start, last_words};
@@ -95,7 +95,7 @@ impl Server {
         hosts.dedup();
         let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
         let certificate = site.authority.server_certificate(&hosts)?;
-        let folder = folder(site, workshop.is_some());
+        let folder = folder(&site.folder);
         let start = |folder: &Path| {
             let file = |name: &str, content: &str| {
                 let path = folder.join(name);
@@ -192,13 +192,13 @@ fn cause(log: &str) -> Option<String> {
     log.lines().rev().find_map(told)
 }
 
-/// `.authlab/keycloak`, beside the folder of all labs; that of a container has another.
-fn folder(site: &Site, contained: bool) -> PathBuf {
-    let labs = site.folder.parent().unwrap_or(&site.folder);
-    labs.with_file_name(if contained {
-        "keycloak-container"
-    } else {
-        NAME
+/// `.authlab/keycloak`, beside the folder of all labs, for the lab in `folder`; that of a container
+/// has another.
+pub(crate) fn folder(lab: &Path) -> PathBuf {
+    let labs = lab.parent().unwrap_or(lab);
+    labs.with_file_name(match kind::uses_docker(lab) {
+        true => "keycloak-container",
+        false => NAME,
     })
 }
 
