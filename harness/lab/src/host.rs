@@ -1,24 +1,24 @@
 //! The lab host: owns one lab, from its first address to its last file.
 
 mod providers;
+mod standing;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use authlab_pki::Authority;
 use tokio::net::UnixListener;
-use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::providers::Providers;
+use self::standing::Standing;
 use crate::backend::{self, LabError, Running};
 use crate::checkout::Checkout;
-use crate::control::{self, By, Configure, Request, Response};
+use crate::control::{self, Request, Response};
 use crate::folder::Folder;
-use crate::plan::{Authentication, Plan, Text};
+use crate::plan::Plan;
 use crate::prepare::{self, CERTIFICATE_LIFETIME, kubeconfig_file};
 use crate::process;
 use crate::refusal;
@@ -48,12 +48,7 @@ struct Shared {
     running: Box<dyn Running>,
     providers: Providers,
     authority: Authority,
-    /// The authentication that each API server started with.
-    baseline: BTreeMap<String, Authentication>,
-    /// What has come into force at API servers since.
-    changed: Mutex<BTreeMap<String, Authentication>>,
-    /// The lab file, where the baseline comes from it.
-    file: Option<Text>,
+    standing: Standing,
     /// Somebody asked for the lab's end.
     over: CancellationToken,
 }
@@ -151,18 +146,11 @@ impl Host {
                 return Err(error);
             }
         };
-        let baseline = plan.clusters().map(|name| {
-            let authentication = plan.authentication_of(name).cloned();
-            (name.to_owned(), authentication.unwrap_or_default())
-        });
-        let baseline = baseline.collect();
         let shared = Arc::new(Shared {
             running,
+            standing: Standing::new(&plan),
             providers: Providers::new(forges, plan.providers, checkout.clone()),
             authority,
-            baseline,
-            changed: Mutex::default(),
-            file: plan.file,
             over: CancellationToken::new(),
         });
         let closing = CancellationToken::new();
@@ -196,6 +184,25 @@ impl Host {
             () = self.shared.over.cancelled() => None,
             error = self.shared.running.died() => Some(error),
         }
+    }
+
+    /// Starts the default API server again with the authentication of another plan, from now on the
+    /// lab's own, in all else the same: quicker than another lab.
+    ///
+    /// # Errors
+    /// When the API server refuses it, or does not start: then the lab is good for nothing more.
+    pub async fn rebase(&mut self, plan: &Plan) -> Result<(), LabError> {
+        let rebased = tokio::select! {
+            rebased = self.shared.standing.rebase(&*self.shared.running, plan) => rebased,
+            error = self.shared.running.died() => Err(error),
+        };
+        rebased.map_err(|error| refusal::placed(plan, error))?;
+        self.state.authentication = plan.authentication.clone();
+        self.state.plan = plan.identity();
+        let written = self.state.write(self.folder.path());
+        written
+            .map(drop)
+            .map_err(system("cannot write the state file"))
     }
 
     /// Ends every component, then removes the lab's folder.
@@ -317,87 +324,19 @@ async fn client(stream: tokio::net::UnixStream, shared: Arc<Shared>) {
     }
 }
 
-impl Shared {
-    /// The API server that a request is about.
-    fn cluster<'a>(&'a self, name: Option<&'a str>) -> Result<&'a str, String> {
-        let name = name.unwrap_or(DEFAULT_CLUSTER);
-        if self.baseline.contains_key(name) {
-            return Ok(name);
-        }
-        let known: Vec<&str> = self.baseline.keys().map(String::as_str).collect();
-        let known = known.join(", ");
-        Err(format!(
-            "no API server `{name}` in this lab; it has: {known}"
-        ))
-    }
-
-    /// Gives an API server another authentication.
-    async fn configure(&self, wanted: &Configure) -> Response {
-        let cluster = match self.cluster(wanted.cluster.as_deref()) {
-            Ok(cluster) => cluster,
-            Err(message) => return Response::Failed { message },
-        };
-        let response = self.running.configure(wanted).await;
-        if matches!(response, Response::InForce) {
-            let mut changed = self.changed.lock().await;
-            changed.insert(cluster.to_owned(), wanted.authentication.clone());
-        }
-        response
-    }
-
-    /// What is in force at an API server.
-    async fn in_force(&self, cluster: Option<&str>) -> Response {
-        let cluster = match self.cluster(cluster) {
-            Ok(cluster) => cluster,
-            Err(message) => return Response::Failed { message },
-        };
-        let baseline = &self.baseline[cluster];
-        let changed = self.changed.lock().await.get(cluster).cloned();
-        let authentication = changed.unwrap_or_else(|| baseline.clone());
-        Response::Authentication {
-            file: match authentication == *baseline {
-                true => self.file.clone(),
-                false => None,
-            },
-            authentication,
-        }
-    }
-
-    /// Brings everything back to what the lab started with.
-    async fn restore(&self) -> Response {
-        // Before the API servers, which look for their issuers.
-        let mended = self.providers.restore(&*self.running).await;
-        for (name, authentication) in &self.baseline {
-            let baseline = Configure {
-                authentication: authentication.clone(),
-                by: *mended.as_ref().unwrap_or(&By::Restart),
-                cluster: Some(name.clone()),
-            };
-            match self.running.bring_back(&baseline).await {
-                Response::InForce => drop(self.changed.lock().await.remove(name)),
-                Response::Refused { message } => return Response::Failed { message },
-                other => return other,
-            }
-        }
-        match mended {
-            Ok(_) => Response::InForce,
-            Err(message) => Response::Failed { message },
-        }
-    }
-}
-
 async fn handle(shared: &Shared, request: Request) -> Response {
     let failed = |message: String| Response::Failed { message };
     let (running, providers) = (&*shared.running, &shared.providers);
+    let standing = &shared.standing;
     match request {
-        Request::Configure(wanted) => shared.configure(&wanted).await,
-        Request::Authentication { cluster } => shared.in_force(cluster.as_deref()).await,
+        Request::Configure(wanted) => standing.configure(running, &wanted).await,
+        Request::Authentication { cluster } => standing.in_force(cluster.as_deref()).await,
         Request::RotateKeys { provider } => providers.rotate(running, &provider).await,
         Request::Fault { provider, fault } => providers.fault(running, &provider, fault).await,
         Request::ConfigureProvider { provider, config } => {
             providers.configure(running, &provider, &config).await
         }
-        Request::Restore => shared.restore().await,
+        Request::Restore => standing.restore(running, providers).await,
         Request::Token { provider, token } => {
             let forge = match providers.forge(&provider) {
                 Ok(forge) => forge,
@@ -436,7 +375,7 @@ async fn handle(shared: &Shared, request: Request) -> Response {
                 Err(error) => failed(error.to_string()),
             }
         }
-        Request::AuditLog { cluster } => match shared.cluster(cluster.as_deref()) {
+        Request::AuditLog { cluster } => match standing.cluster(cluster.as_deref()) {
             Ok(cluster) => match running.audit_log(cluster).await {
                 Ok(events) => Response::AuditLog { events },
                 Err(error) => failed(error.to_string()),

@@ -14,7 +14,7 @@ use authlab_lab::host::{Host, Unstarted};
 use authlab_lab::lifecycle::{self, UpError};
 use authlab_lab::plan::Plan;
 use authlab_lab::state::{BackendKind, STATE_FILE, State};
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::listing::{Case, describe};
@@ -34,8 +34,12 @@ pub struct Options {
     pub keep: bool,
 }
 
-/// Scenarios that one lab serves, one after the other; `indices` are places in the list of cases.
-struct Group {
+/// Scenarios that one lab serves, one after the other, by what the lab starts with: its API server is
+/// started again for each turn but the first.
+type Group = Vec<Turn>;
+
+/// Scenarios that start with the same; `indices` are places in the list of cases.
+struct Turn {
     plan: Plan,
     indices: Vec<usize>,
 }
@@ -68,8 +72,16 @@ pub async fn watched(
     let mut done: BTreeMap<usize, ScenarioReport> = BTreeMap::new();
     let options = &options;
     let groups = groups(cases, options, sink, &mut done);
+    let suite = Suite {
+        checkout,
+        cases,
+        options,
+        sink,
+        evidence,
+        cancel,
+    };
     let mut finished = futures_util::stream::iter(groups)
-        .map(|group| serve(checkout, cases, group, options, sink, evidence, cancel))
+        .map(|group| suite.serve(group))
         .buffer_unordered(options.jobs.max(1));
     // Many labs read the same file: each of its warnings is told once.
     let mut warnings = BTreeSet::new();
@@ -88,7 +100,7 @@ pub async fn watched(
 }
 
 /// Scenarios with the same lab and the same start share a lab where starting one takes seconds, or
-/// the lab is to stay.
+/// the lab is to stay; where it takes a minute, those with the same lab do.
 /// Files that cannot be used are reported at once.
 fn groups(
     cases: &[Case],
@@ -96,7 +108,7 @@ fn groups(
     sink: &dyn Sink,
     done: &mut BTreeMap<usize, ScenarioReport>,
 ) -> Vec<Group> {
-    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    let mut groups: BTreeMap<String, BTreeMap<String, Turn>> = BTreeMap::new();
     let existing = options.existing.as_ref();
     for (index, case) in cases.iter().enumerate() {
         if let Some(why) = case.unfit_for(options.backend, existing) {
@@ -113,15 +125,18 @@ fn groups(
         match plan {
             Ok(mut plan) => {
                 plan.existing = existing.map(|found| found.target.clone());
-                let key = match options.backend {
+                let start = plan.identity();
+                let lab = match options.backend {
                     BackendKind::Embedded if !options.keep => index.to_string(),
-                    _ => plan.identity(),
+                    BackendKind::Kind if !options.keep => plan.lab.clone(),
+                    _ => start.clone(),
                 };
-                let group = groups.entry(key).or_insert(Group {
+                let turn = groups.entry(lab).or_default().entry(start);
+                let turn = turn.or_insert(Turn {
                     plan,
                     indices: Vec::new(),
                 });
-                group.indices.push(index);
+                turn.indices.push(index);
             }
             Err(fault) => {
                 let mut report = case.report();
@@ -133,68 +148,129 @@ fn groups(
             }
         }
     }
-    let mut groups: Vec<Group> = groups.into_values().collect();
+    let groups = groups.into_values();
+    let mut groups: Vec<Group> = groups.map(|it| it.into_values().collect()).collect();
     // The longest first, so that the last lab does not run alone for long.
-    groups.sort_by_key(|group| std::cmp::Reverse(group.indices.len()));
+    let scenarios = |group: &Group| group.iter().map(|turn| turn.indices.len()).sum::<usize>();
+    groups.sort_by_key(|group| std::cmp::Reverse(scenarios(group)));
     groups
 }
 
 /// What came of a group.
+#[derive(Default)]
 struct Served {
     reports: Vec<(usize, ScenarioReport)>,
     warnings: Vec<String>,
 }
 
-async fn serve(
-    checkout: &Checkout,
-    cases: &[Case],
-    group: Group,
-    options: &Options,
-    sink: &dyn Sink,
-    evidence: Option<&Evidence>,
-    cancel: &CancellationToken,
-) -> Served {
-    let each = |end: &dyn Fn(ScenarioReport) -> ScenarioReport| {
-        let ended = group.indices.iter().map(|&index| {
-            let report = end(cases[index].report());
-            sink.event(&Event::Done { report: &report });
+/// What the whole run has.
+#[derive(Clone, Copy)]
+struct Suite<'a> {
+    checkout: &'a Checkout,
+    cases: &'a [Case],
+    options: &'a Options,
+    sink: &'a dyn Sink,
+    evidence: Option<&'a Evidence>,
+    cancel: &'a CancellationToken,
+}
+
+impl Suite<'_> {
+    async fn serve(self, group: Group) -> Served {
+        let mut served = Served::default();
+        let mut lab = None;
+        for turn in group {
+            lab = match self.lab(lab, &turn.plan).await {
+                Ok(Some(lab)) => Some(lab),
+                Ok(None) => {
+                    served.reports.extend(self.each(&turn, &|mut report| {
+                        report.interrupted = true;
+                        report
+                    }));
+                    None
+                }
+                Err(why) => {
+                    let broken = |report: ScenarioReport| report.broken(why.clone());
+                    served.reports.extend(self.each(&turn, &broken));
+                    None
+                }
+            };
+            let Some(lab) = &lab else { continue };
+            let mut reports = Vec::new();
+            for &index in &turn.indices {
+                let report = lab.run(&self.cases[index], self.sink, self.cancel).await;
+                reports.push((index, report));
+            }
+            if let Some(why) = what_failed(&reports) {
+                self.look_at(lab.state().folder(), &turn.plan, why).await;
+            }
+            served.warnings.extend(lab.state().warnings.clone());
+            served.reports.extend(reports);
+        }
+        if let Some(lab) = lab {
+            lab.end().await;
+        }
+        served
+    }
+
+    /// What is reported of scenarios that no lab has run.
+    fn each(
+        &self,
+        turn: &Turn,
+        end: &dyn Fn(ScenarioReport) -> ScenarioReport,
+    ) -> Vec<(usize, ScenarioReport)> {
+        let ended = turn.indices.iter().map(|&index| {
+            let report = end(self.cases[index].report());
+            self.sink.event(&Event::Done { report: &report });
             (index, report)
         });
-        Served {
-            reports: ended.collect(),
-            warnings: Vec::new(),
-        }
-    };
-    let not_reached = |mut report: ScenarioReport| {
-        report.interrupted = true;
-        report
-    };
-    if cancel.is_cancelled() {
-        return each(&not_reached);
+        ended.collect()
     }
-    let lab = match Lab::start(checkout, &group, options, cancel).await {
-        Ok(Some(lab)) => lab,
-        Ok(None) => return each(&not_reached),
-        Err(failed) => {
-            let fault = failed.why;
-            // What the lab wrote is in its folder, which is about to go.
-            if let (Some(evidence), Some(folder)) = (evidence, &failed.folder) {
-                look_at(folder.path(), Some(&group.plan), fault.clone(), evidence).await;
+
+    /// A lab that starts with what `plan` says: the one that is there, if it lives, or another.
+    /// `None` when the run was cancelled first: nothing of the lab is left then.
+    async fn lab(&self, there: Option<Lab>, plan: &Plan) -> Result<Option<Lab>, String> {
+        if let Some(mut lab) = there {
+            if lab.lives() && !self.cancel.is_cancelled() {
+                match lab.rebase(plan, self.cancel).await {
+                    Ok(true) => return Ok(Some(lab)),
+                    Ok(false) => {}
+                    Err(why) => {
+                        self.look_at(lab.state().folder(), plan, why.clone()).await;
+                        lab.end().await;
+                        return Err(why);
+                    }
+                }
             }
-            return each(&|report| report.broken(fault.clone()));
+            lab.end().await;
         }
-    };
-    let mut reports = Vec::new();
-    for &index in &group.indices {
-        let report = lab.run(&cases[index], sink, cancel).await;
-        reports.push((index, report));
+        if self.cancel.is_cancelled() {
+            return Ok(None);
+        }
+        match Lab::start(self.checkout, plan, self.options, self.cancel).await {
+            Ok(lab) => Ok(lab),
+            Err(Failed { why, folder }) => {
+                // What the lab wrote is in its folder, which is about to go.
+                if let Some(folder) = folder {
+                    self.look_at(folder.path(), plan, why.clone()).await;
+                }
+                Err(why)
+            }
+        }
     }
-    let warnings = lab.state().warnings.clone();
-    if let (Some(evidence), Some(why)) = (evidence, what_failed(&reports)) {
-        look_at(lab.state().folder(), Some(&group.plan), why, evidence).await;
+
+    async fn look_at(&self, folder: &Path, plan: &Plan, why: String) {
+        let Some(evidence) = self.evidence else {
+            return;
+        };
+        let seen = bundle::lab(Subject {
+            folder: folder.to_owned(),
+            plan: Some(plan.clone()),
+            why,
+        });
+        let seen = seen.await;
+        let mut evidence = evidence.lock().unwrap_or_else(PoisonError::into_inner);
+        evidence.append(seen);
     }
-    lab.end().await;
-    Served { reports, warnings }
 }
 
 /// The scenarios that did not hold, a line each.
@@ -208,17 +284,6 @@ fn what_failed(reports: &[(usize, ScenarioReport)]) -> Option<String> {
         });
     let bad: Vec<String> = bad.collect();
     (!bad.is_empty()).then(|| format!("did not hold:\n  {}", bad.join("\n  ")))
-}
-
-async fn look_at(folder: &Path, plan: Option<&Plan>, why: String, evidence: &Evidence) {
-    let seen = bundle::lab(Subject {
-        folder: folder.to_owned(),
-        plan: plan.cloned(),
-        why,
-    });
-    let seen = seen.await;
-    let mut evidence = evidence.lock().unwrap_or_else(PoisonError::into_inner);
-    evidence.append(seen);
 }
 
 /// A lab that did not come up.
@@ -237,11 +302,10 @@ impl Lab {
     /// `None` when `cancel` was cancelled first: nothing of the lab is left then.
     async fn start(
         checkout: &Checkout,
-        group: &Group,
+        plan: &Plan,
         options: &Options,
         cancel: &CancellationToken,
     ) -> Result<Option<Self>, Failed> {
-        let plan = &group.plan;
         let backend = options.backend;
         if options.keep {
             let id = format!("{}-{}-{}", plan.lab, backend.name(), plan.identity());
@@ -269,6 +333,29 @@ impl Lab {
                 Err(Unstarted { why, folder }) => Err(Failed { why: describe(&why), folder }),
             },
             () = cancel.cancelled() => Ok(None),
+        }
+    }
+
+    /// Whether nothing has ended it.
+    fn lives(&self) -> bool {
+        match self {
+            Self::Here(host) => host.over().now_or_never().is_none(),
+            Self::Kept(_) => true,
+        }
+    }
+
+    /// Starts its API server again as another plan of the same lab says; whether that was done
+    /// before `cancel` was cancelled.
+    async fn rebase(&mut self, plan: &Plan, cancel: &CancellationToken) -> Result<bool, String> {
+        match self {
+            Self::Here(host) => tokio::select! {
+                rebased = host.rebase(plan) => {
+                    rebased.map(|()| true).map_err(|error| describe(&error))
+                }
+                () = cancel.cancelled() => Ok(false),
+            },
+            // One that stays serves what it was started for.
+            Self::Kept(_) => Ok(false),
         }
     }
 
