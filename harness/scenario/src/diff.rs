@@ -1,11 +1,11 @@
 //! Two runs of the same scenarios, compared: verdict, and what each step saw.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::report::{Report, ScenarioReport, StepReport};
+use crate::report::{Outcome, Report, ScenarioReport, StepReport};
 
 /// One thing in which two runs differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,7 +24,8 @@ pub struct Difference {
 }
 
 /// Compares two reports, scenario by scenario and step by step. Steps that were not run on either
-/// side are passed over; a scenario that only one side ran is a difference.
+/// side are passed over; a scenario that only one side ran is a difference. What a side ignored (see
+/// [`ignored`]) must have passed on the other, if that ran it.
 #[must_use]
 pub fn compare(left: &Report, right: &Report) -> Vec<Difference> {
     let mut out = Vec::new();
@@ -32,6 +33,8 @@ pub fn compare(left: &Report, right: &Report) -> Vec<Difference> {
         right.scenarios.iter().map(|s| (s.id.as_str(), s)).collect();
     for one in &left.scenarios {
         match others.remove(one.id.as_str()) {
+            Some(other) if one.skipped.is_some() && passed(other) => {}
+            Some(other) if other.skipped.is_some() && passed(one) => {}
             Some(other) => scenario(one, other, &mut out),
             None => out.push(lonely(one, "ran", "was not selected")),
         }
@@ -42,6 +45,20 @@ pub fn compare(left: &Report, right: &Report) -> Vec<Difference> {
             .map(|one| lonely(one, "was not selected", "ran")),
     );
     out
+}
+
+/// How many scenarios a side ignored: nothing was compared of them.
+#[must_use]
+pub fn ignored(left: &Report, right: &Report) -> usize {
+    let ignored = |report: &Report| -> BTreeSet<String> {
+        let ignored = report.scenarios.iter().filter(|one| one.skipped.is_some());
+        ignored.map(|one| one.id.clone()).collect()
+    };
+    ignored(left).union(&ignored(right)).count()
+}
+
+fn passed(one: &ScenarioReport) -> bool {
+    one.skipped.is_some() || one.outcome == Outcome::Passed
 }
 
 /// 0 no difference; 1 a difference; 2 the lab or a file is at fault on a side, and then nothing can be
@@ -102,8 +119,7 @@ fn scenario(left: &ScenarioReport, right: &ScenarioReport, out: &mut Vec<Differe
 fn values(path: &str, left: &Value, right: &Value, add: &mut dyn FnMut(&str, String, String)) {
     match (left, right) {
         (Value::Object(one), Value::Object(other)) => {
-            let keys: std::collections::BTreeSet<&String> =
-                one.keys().chain(other.keys()).collect();
+            let keys: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
             for key in keys {
                 let get = |map: &serde_json::Map<String, Value>| {
                     map.get(key).cloned().unwrap_or(Value::Null)
@@ -132,7 +148,7 @@ fn text(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Outcome, Place};
+    use crate::report::Place;
 
     fn report(outcome: Outcome, seen: Value) -> Report {
         let mut scenario = ScenarioReport::unreached("lab::s", "s", "scenarios/s.yaml", "lab");
@@ -169,6 +185,18 @@ mod tests {
                 "scenarios/s.yaml:4 uid (nothing) | 1",
             ]
         );
+    }
+
+    #[test]
+    fn what_a_side_ignored_must_pass_on_the_other() {
+        let mut left = report(Outcome::NotRun, Value::Null);
+        left.scenarios[0].skipped = Some("no pods run there".to_owned());
+        for (outcome, differences) in [(Outcome::Passed, 0), (Outcome::Failed, 2)] {
+            let right = report(outcome, Value::Null);
+            assert_eq!(compare(&left, &right).len(), differences);
+            assert_eq!(compare(&right, &left).len(), differences);
+            assert_eq!(ignored(&left, &right), 1);
+        }
     }
 
     #[test]

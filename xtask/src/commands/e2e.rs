@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, stderr, stdout};
 use std::num::NonZero;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::PoisonError;
 
@@ -54,12 +55,7 @@ pub fn run(args: &E2eArgs) -> Ended {
         .unwrap_or_else(PoisonError::into_inner);
     results::keep(&checkout, &report);
     if args.bundle.is_some() || failed {
-        let file = results::archive(&checkout, args.backend.into(), args.bundle.as_deref());
-        // What failed is told all the same.
-        match results::bundle(&checkout, &report, seen, &file) {
-            Ok(()) => driver::note(&format!("results and logs: {}", file.display())),
-            Err(error) => driver::note(&format!("cannot write {}: {error}", file.display())),
-        }
+        archive(&checkout, &report, seen, args.bundle.as_deref());
     }
     let views: [fn(&Report) -> String; 2] = [junit::render, Report::json];
     for (file, view) in files.iter().zip(views) {
@@ -106,15 +102,17 @@ fn list(args: &E2eArgs) -> Ended {
 /// `cargo xtask diff`
 pub fn diff(args: &DiffArgs) -> Ended {
     let sides = [args.left, args.right].map(BackendKind::from);
+    let checkout = Checkout::here();
+    let evidence = Evidence::new(Bundle::new(checkout.private()));
     let reports = interruptible(async |cancel| {
-        let checkout = Checkout::here();
         let cases = choose(checkout.root(), &args.filter, None)?;
         check_writable(args.junit.as_deref())?;
         let mut reports = Vec::new();
         for kind in sides {
             driver::note(&format!("{} scenarios on {}", cases.len(), kind.name()));
             let options = options(kind, args.jobs, false);
-            let report = suite_on(&checkout, &cases, options, args.json, None, &cancel).await?;
+            let seen = Some(&evidence);
+            let report = suite_on(&checkout, &cases, options, args.json, seen, &cancel).await?;
             if report.interrupted {
                 return Ok(None);
             }
@@ -127,6 +125,12 @@ pub fn diff(args: &DiffArgs) -> Ended {
     };
     if let Some(file) = &args.junit {
         write(file, &junit::render(right))?;
+    }
+    let seen = evidence.into_inner();
+    let seen = seen.unwrap_or_else(PoisonError::into_inner);
+    let failed = |report: &&Report| matches!(report.exit_code(), 1 | 2);
+    if let Some(failed) = [right, left].into_iter().find(failed) {
+        archive(&checkout, failed, seen, None);
     }
     let differences = diff::compare(left, right);
     if args.json {
@@ -144,13 +148,27 @@ pub fn diff(args: &DiffArgs) -> Ended {
                 one.right
             ));
         }
+        let ignored = diff::ignored(left, right);
+        let compared = left.scenarios.len().saturating_sub(ignored);
+        let ignored = match ignored {
+            0 => String::new(),
+            some => format!(" ({some} are ignored on a side)"),
+        };
         driver::line(format_args!(
-            "{} scenarios compared, {} differences",
-            left.scenarios.len(),
+            "{compared} scenarios compared{ignored}, {} differences",
             differences.len()
         ));
     }
     Ok(ExitCode::from(diff::exit_code(left, right, &differences)))
+}
+
+/// Leaves what was to be seen of a run. What failed is told all the same.
+fn archive(checkout: &Checkout, report: &Report, seen: Bundle, file: Option<&Path>) {
+    let file = results::archive(checkout, report, file);
+    match results::bundle(checkout, report, seen, &file) {
+        Ok(()) => driver::note(&format!("results and logs: {}", file.display())),
+        Err(error) => driver::note(&format!("cannot write {}: {error}", file.display())),
+    }
 }
 
 fn options(backend: BackendKind, jobs: Option<usize>, keep: bool) -> Options {

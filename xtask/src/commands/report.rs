@@ -13,7 +13,6 @@ use authlab_lab::doctor::ThisMachine;
 use authlab_lab::lifecycle;
 use authlab_lab::obituary;
 use authlab_lab::source::nearest;
-use authlab_lab::state::BackendKind;
 use authlab_scenario::report::{Report, junit, style::Style, terminal as view};
 use miette::{IntoDiagnostic, WrapErr, miette};
 use serde_json::json;
@@ -167,8 +166,8 @@ fn find<'a>(places: &'a [Place], wanted: &str) -> miette::Result<&'a Place> {
 }
 
 /// Where an archive of a run goes: to the file, or into the folder, that was named.
-pub(super) fn archive(checkout: &Checkout, backend: BackendKind, named: Option<&Path>) -> PathBuf {
-    let name = format!("e2e-{}.tar.gz", backend.name());
+pub(super) fn archive(checkout: &Checkout, report: &Report, named: Option<&Path>) -> PathBuf {
+    let name = format!("e2e-{}.tar.gz", report.backend);
     match named {
         None => checkout.root().join(FOLDER).join(name),
         Some(folder)
