@@ -57,8 +57,10 @@ impl Series {
     pub fn row(&self) -> String {
         let least = self.runs.iter().copied().fold(f64::INFINITY, f64::min);
         let most = self.runs.iter().copied().fold(0.0, f64::max);
+        // Of seconds the tenths tell, of milliseconds none.
+        let digits = usize::from(self.unit == "s");
         format!(
-            "| {} | {} | {:.0} {} | {least:.0} | {most:.0} | {} |\n",
+            "| {} | {} | {:.digits$} {} | {least:.digits$} | {most:.digits$} | {} |\n",
             self.what,
             self.runs.len(),
             self.median(),
