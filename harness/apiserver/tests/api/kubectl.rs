@@ -70,6 +70,7 @@ fn blot(text: &str) -> String {
         (r"Resource Version:\s+\d+", "Resource Version: RV"),
         (r"[^ ]+/(LIVE|MERGED)-\d+", "TMP"),
         (r"\d{4}-\d\d-\d\d [0-9:.]+ \+0000", "TIME"),
+        (r"\w{3}, \d\d \w{3} \d{4} [0-9:]{8} \+0000", "TIME"),
         (r"X509SHA256=[0-9a-f]+", "X509SHA256=H"),
         (r"eyJ[A-Za-z0-9_.-]+", "TOKEN"),
         (r"\b(\d+m)?\d+s\b", "AGE"),
