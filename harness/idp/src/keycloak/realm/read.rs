@@ -249,19 +249,26 @@ fn clients(file: &Object, realm: &mut Realm) -> Result<()> {
         let unused = entry.unused("authorizationServicesEnabled", permissions);
         realm.warnings.extend(unused);
         let mut client = client(&entry, id)?;
-        let listed = |name: &str, usual: &[String]| -> Result<Vec<String>> {
+        let mut unheard = Vec::new();
+        let mut listed = |name: &str, usual: &[String]| -> Result<Vec<String>> {
             let names = if entry.has(name) {
                 entry.texts(name)?
             } else {
                 usual.to_vec()
             };
-            Ok(names
+            let (known, unknown): (Vec<_>, Vec<_>) = names
                 .into_iter()
-                .filter(|name| realm.scopes.contains_key(name))
-                .collect())
+                .partition(|name| realm.scopes.contains_key(name));
+            if entry.has(name) && !unknown.is_empty() {
+                let told = "the realm has no client scope of that name, so it is left out";
+                let place = format!("{}.{name}", entry.path);
+                unheard.push(format!("{place}: {told}: {}", unknown.join(", ")));
+            }
+            Ok(known)
         };
         client.default_scopes = listed("defaultClientScopes", &defaults)?;
         client.optional_scopes = listed("optionalClientScopes", &optionals)?;
+        realm.warnings.extend(unheard);
         let service = builtin::SERVICE_ACCOUNT.to_owned();
         if client.service_account
             && realm.scopes.contains_key(&service)

@@ -36,6 +36,7 @@ fn refusals_say_where_and_what() {
         r#""browserFlow": "my browser""#,
         r#""defaultSignatureAlgorithm": "HS256""#,
         r#""roles": {"client": {"x": [{"name": "y"}]}}"#,
+        r#""clients": [{"clientId": "a", "defaultClientScopes": ["email", "emial"]}]"#,
         r#""clients": ["#,
     ] {
         out.push_str(&format!("{members}\n    {}\n", said(members)));
