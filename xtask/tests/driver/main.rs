@@ -8,6 +8,7 @@ mod chaos;
 mod commands;
 mod components;
 mod contained;
+mod elsewhere;
 mod faults;
 mod interrupted;
 mod killed;
