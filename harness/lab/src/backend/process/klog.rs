@@ -12,18 +12,18 @@ pub(super) enum Reload {
     Unreachable(String),
 }
 
-/// The outcomes that the log tells of, oldest first.
+/// The outcomes that the log tells of, oldest first; one that is still being written is none yet.
 pub(super) fn reloads(log: &str) -> Vec<Reload> {
     let outcome = |(start, line): (usize, &str)| {
-        let error = || error_field(&log[start..]).unwrap_or_default();
+        let error = || error_field(&log[start..]);
         if line.contains("\"reloaded authentication config\"") {
             Some(Reload::Done)
         } else if line.contains("\"failed to load authentication config\"")
             || line.contains("\"failed to validate authentication config\"")
         {
-            Some(Reload::Refused(error()))
+            error().map(Reload::Refused)
         } else if line.contains("\"failed to update authentication config\"") {
-            Some(Reload::Unreachable(error()))
+            error().map(Reload::Unreachable)
         } else {
             None
         }
@@ -77,11 +77,10 @@ fn lines(log: &str) -> impl Iterator<Item = (usize, &str)> {
 fn error_field(entry: &str) -> Option<String> {
     let (_, value) = entry.split_once(" err=")?;
     if let Some(block) = value.strip_prefix("<\n") {
-        let lines: Vec<&str> = block
-            .lines()
-            .map_while(|line| line.strip_prefix('\t'))
-            .collect();
-        return Some(lines.join("\n"));
+        // The mark after the last line: without it, more is to come.
+        let (block, _) = block.split_once("\n >\n")?;
+        let lines = block.lines().map_while(|line| line.strip_prefix('\t'));
+        return Some(lines.collect::<Vec<_>>().join("\n"));
     }
     unquote(value.strip_prefix('"')?)
 }

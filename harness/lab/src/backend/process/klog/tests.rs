@@ -61,6 +61,17 @@ fn reloads_are_told_in_their_order() {
 }
 
 #[test]
+fn an_outcome_that_is_still_being_written_is_none_yet() {
+    let whole = "E1122 19:40:01.000001   1 authentication.go:789] \"failed to load authentication config\" err=<\n\tjwt[0]: Invalid value: \"a\": compilation failed\n\t | a\n\t | ^\n >\n";
+    for end in 1..whole.len() {
+        assert_eq!(reloads(&whole[..end]), [], "{:?}", &whole[..end]);
+    }
+    assert_eq!(reloads(whole).len(), 1);
+    let line = "E1122 19:40:01.000001   1 authentication.go:789] \"failed to load authentication config\" err=\"empty";
+    assert_eq!(reloads(line), []);
+}
+
+#[test]
 fn an_entry_that_is_still_being_written_is_no_message_yet() {
     let half = "E1122 run.go:72] \"command failed\" err=\"half a mess";
     assert_eq!(refusal(half), None);
