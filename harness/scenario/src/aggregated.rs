@@ -10,14 +10,18 @@ use crate::api::{Api, Call};
 use crate::fault::Fault;
 use crate::objects::RBAC;
 
+/// A controller whose API server was away looks again after half a minute, twice that at worst
+/// (k8s.io/client-go `tools/cache`, the backoff of a reflector).
+const BOUND: Duration = Duration::from_secs(90);
+
 /// Waits until each aggregated ClusterRole shows the rules that its selectors imply.
 ///
 /// # Errors
-/// When one does not within half a minute; the error names it.
+/// When one does not within a minute and a half; the error names it.
 pub(crate) async fn filled(api: &Api) -> Result<(), Fault> {
     let path = format!("/apis/{RBAC}/v1/clusterroles");
     let what = "aggregated cluster roles to be filled";
-    Ok(until(what, Duration::from_secs(30), || async {
+    Ok(until(what, BOUND, || async {
         let answer = match api.admin_does(Call::get(&path)).await {
             Ok(answer) => answer,
             Err(fault) => return Look::Failed(fault.to_string()),
