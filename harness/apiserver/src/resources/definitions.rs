@@ -8,7 +8,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use serde_json::{Value, json};
 
 use super::kinds::Kinds;
-use super::{Resource, Rules, Served, custom, of};
+use super::{Resource, Rules, Served, advance, custom, of};
 use crate::cluster::Cluster;
 use crate::handlers;
 use crate::object::{Object, entry, now, strings};
@@ -48,20 +48,15 @@ impl Rules for Definitions {
         names
             .entry("listKind")
             .or_insert_with(|| json!(format!("{kind}List")));
-        match old {
-            None => {
-                object["status"] = json!({
-                    "acceptedNames": {"kind": "", "plural": ""},
-                    "conditions": null,
-                    "storedVersions": [],
-                });
-                object["metadata"]["generation"] = json!(1);
-            }
-            Some(old) if subresource.is_empty() && old["spec"] != object["spec"] => {
-                let generation = old["metadata"]["generation"].as_i64().unwrap_or_default();
-                object["metadata"]["generation"] = json!(generation + 1);
-            }
-            Some(_) => {}
+        if old.is_none() {
+            object["status"] = json!({
+                "acceptedNames": {"kind": "", "plural": ""},
+                "conditions": null,
+                "storedVersions": [],
+            });
+        }
+        if subresource.is_empty() {
+            advance(object, old);
         }
         let storage = versions(object).find(|version| version["storage"] == true);
         let storage = storage.map(|version| version["name"].clone());

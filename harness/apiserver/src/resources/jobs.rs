@@ -21,24 +21,22 @@ const JOB_COLUMNS: &[Column] = &[
             all.any(|one| one["type"] == kind && one["status"] == "True")
         };
         let states = [
-            ("Complete", "Complete"),
-            ("Failed", "Failed"),
-            ("Suspended", "Suspended"),
-            ("FailureTarget", "FailureTarget"),
-            ("SuccessCriteriaMet", "SuccessCriteriaMet"),
+            "Complete",
+            "Failed",
+            "Suspended",
+            "FailureTarget",
+            "SuccessCriteriaMet",
         ];
         if object.terminating() {
             return json!("Terminating");
         }
-        let found = states.into_iter().find(|(kind, _)| holds(kind));
-        json!(found.map_or("Running", |(_, shown)| shown))
+        let found = states.into_iter().find(|kind| holds(kind));
+        json!(found.unwrap_or("Running"))
     }),
     Column::text("Completions", |object| {
         let done = object["status"]["succeeded"].as_i64().unwrap_or_default();
-        match object["spec"]["completions"].as_i64() {
-            Some(wanted) => json!(format!("{done}/{wanted}")),
-            None => json!(format!("{done}/1")),
-        }
+        let wanted = object["spec"]["completions"].as_i64().unwrap_or(1);
+        json!(format!("{done}/{wanted}"))
     }),
     Column::text("Duration", |_| json!("")),
     AGE,

@@ -94,6 +94,11 @@ pub(super) fn text(value: &Value) -> Value {
     )
 }
 
+/// A text, or nothing.
+pub(super) fn shown(value: &Value) -> Value {
+    json!(value.as_str().unwrap_or_default())
+}
+
 pub(super) struct Events;
 
 const EVENT_COLUMNS: &[Column] = &[
@@ -344,13 +349,8 @@ pub(super) struct Leases;
 
 impl Rules for Leases {
     fn columns(&self) -> &[Column] {
-        const HOLDER: Column = Column::text("Holder", |object| {
-            json!(
-                object["spec"]["holderIdentity"]
-                    .as_str()
-                    .unwrap_or_default()
-            )
-        });
+        const HOLDER: Column =
+            Column::text("Holder", |object| shown(&object["spec"]["holderIdentity"]));
         &[NAME, HOLDER, AGE]
     }
 }

@@ -3,6 +3,7 @@
 use authlab_rbac::validation::FieldError;
 use serde_json::{Value, json};
 
+use super::records::shown;
 use super::{Rules, fill};
 use crate::object::{Object as _, entry, strings};
 use crate::table::{AGE, Column, NAME};
@@ -11,10 +12,6 @@ pub(super) struct Claims;
 
 /// Keeps a claim while a pod uses it.
 const PROTECTION: &str = "kubernetes.io/pvc-protection";
-
-fn shown(value: &Value) -> Value {
-    json!(value.as_str().unwrap_or_default())
-}
 
 const CLAIM_COLUMNS: &[Column] = &[
     NAME,

@@ -231,7 +231,6 @@ impl Rules for Workload {
                     fill(entry(&mut spec[field], "rollingUpdate"), rolling());
                 }
             }
-            entry(spec, "template");
             pods::template(entry(&mut spec["template"], "spec"));
         }
         advance(object, old);
@@ -295,15 +294,10 @@ fn frozen(object: &Value, old: &Value, mutable: &[&str]) -> Vec<FieldError> {
     if rest(object) == rest(old) {
         return Vec::new();
     }
-    let quoted: Vec<String> = mutable.iter().map(|field| format!("'{field}'")).collect();
-    let (last, others) = quoted
-        .split_last()
-        .map_or(("", [].as_slice()), |(last, others)| {
-            (last.as_str(), others)
-        });
+    let (last, others) = mutable.split_last().unwrap_or((&"", &[]));
     let why = format!(
-        "updates to statefulset spec for fields other than {} and {last} are forbidden",
-        others.join(", ")
+        "updates to statefulset spec for fields other than '{}' and '{last}' are forbidden",
+        others.join("', '")
     );
     vec![FieldError::forbidden("spec", &why)]
 }

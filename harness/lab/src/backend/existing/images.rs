@@ -50,13 +50,18 @@ pub(super) fn usable(named: &BTreeMap<String, String>, nodes: &Value) -> BTreeMa
 
 /// Whether a pod without wishes of its own may be put there.
 pub(super) fn runs_pods(node: &Value) -> bool {
-    let conditions = node["status"]["conditions"].as_array();
-    let mut conditions = conditions.into_iter().flatten();
     let taints = node["spec"]["taints"].as_array();
     let mut taints = taints.into_iter().flatten();
     node["spec"]["unschedulable"] != true
-        && conditions.any(|one| one["type"] == "Ready" && one["status"] == "True")
+        && is_ready(node)
         && !taints.any(|one| one["effect"] == "NoSchedule" || one["effect"] == "NoExecute")
+}
+
+/// Whether a node or a pod says that it is ready.
+pub(super) fn is_ready(object: &Value) -> bool {
+    let conditions = object["status"]["conditions"].as_array();
+    let mut conditions = conditions.into_iter().flatten();
+    conditions.any(|one| one["type"] == "Ready" && one["status"] == "True")
 }
 
 #[cfg(test)]

@@ -147,9 +147,7 @@ async fn ready(cluster: &Cluster, path: &str, what: &str) -> Result<(), LabError
             Ok(pod) => pod,
             Err(error) => return Look::Failed(error.to_string()),
         };
-        let conditions = pod["status"]["conditions"].as_array();
-        let mut conditions = conditions.into_iter().flatten();
-        if conditions.any(|one| one["type"] == "Ready" && one["status"] == "True") {
+        if images::is_ready(&pod) {
             return Look::Ready(());
         }
         let state = state(&pod);
