@@ -117,27 +117,27 @@ impl Standing {
             by: By::Restart,
             cluster: None,
         };
-        match running.configure(&wanted).await {
+        let why = match running.configure(&wanted).await {
             Response::InForce => {
                 let mut now = self.now.lock().await;
                 now.changed.remove(DEFAULT_CLUSTER);
                 now.baseline
                     .insert(DEFAULT_CLUSTER.to_owned(), wanted.authentication);
                 now.file.clone_from(&plan.file);
-                Ok(())
+                return Ok(());
             }
-            Response::Refused { message } => Err(LabError::Refused {
-                component: "kube-apiserver".to_owned(),
-                message,
-            }),
-            Response::Failed { message } => Err(LabError::Api {
-                what: "another authentication".to_owned(),
-                why: message,
-            }),
-            other => Err(LabError::Api {
-                what: "another authentication".to_owned(),
-                why: format!("{other:?}"),
-            }),
-        }
+            Response::Refused { message } => {
+                return Err(LabError::Refused {
+                    component: "kube-apiserver".to_owned(),
+                    message,
+                });
+            }
+            Response::Failed { message } => message,
+            other => format!("{other:?}"),
+        };
+        Err(LabError::Api {
+            what: "another authentication".to_owned(),
+            why,
+        })
     }
 }

@@ -110,12 +110,12 @@ async fn one(recipe: &impl Recipe, progress: &dyn Progress) -> Result<Image, Ima
     if docker::size(reference).await?.is_none() {
         let tool = format!("the image of {}", kind.name());
         let start = Instant::now();
-        progress.event(&Event::Started { tool: &tool });
-        let place = cache.place(&name, "new");
-        let scratch = crate::tools::cache::scratch(&place).map_err(error::unwritable(&place))?;
         if !cfg!(target_os = "linux") {
             return Err(ImagesError::NotLinux);
         }
+        progress.event(&Event::Started { tool: &tool });
+        let place = cache.place(&name, "new");
+        let scratch = crate::tools::cache::scratch(&place).map_err(error::unwritable(&place))?;
         recipe.build(scratch.path(), progress).await?;
         let elapsed = start.elapsed();
         progress.event(&Event::Built {

@@ -192,18 +192,20 @@ impl Login {
         let speaker = Provider::new(context.state, &provider.issuer, asker.client)?;
         let scopes = self.scopes.as_deref();
         let connector = self.connector.as_ref().map(|id| id.value.as_str());
+        let person = |user| Person {
+            user,
+            connector,
+            consents: self.consents.as_ref().is_none_or(|agrees| agrees.value),
+        };
         match self.grant {
             Grant::Password => speaker.password(&self.user(provider)?, scopes).await,
-            Grant::AuthorizationCode | Grant::DeviceCode => {
-                let person = Person {
-                    user: &self.user(provider)?,
-                    connector,
-                    consents: self.consents.as_ref().is_none_or(|agrees| agrees.value),
-                };
-                match self.grant {
-                    Grant::DeviceCode => speaker.device_code(person, scopes).await,
-                    _ => speaker.authorization_code(person, scopes).await,
-                }
+            Grant::AuthorizationCode => {
+                let user = self.user(provider)?;
+                speaker.authorization_code(person(&user), scopes).await
+            }
+            Grant::DeviceCode => {
+                let user = self.user(provider)?;
+                speaker.device_code(person(&user), scopes).await
             }
             Grant::ClientCredentials => speaker.client_credentials(scopes).await,
             Grant::RefreshToken => {
