@@ -21,7 +21,11 @@ pub(super) struct Keys {
 
 #[derive(Default)]
 struct Published {
+    /// What signs now is of this generation.
     generation: u32,
+    /// The latest generation that there was. No key is given twice: who has fetched the key set keeps its keys, even
+    /// when they were taken out of it.
+    latest: u32,
     /// What signs now.
     current: BTreeMap<Algorithm, Arc<SigningKey>>,
     /// What signed before: still in the key set.
@@ -43,8 +47,10 @@ impl Keys {
         let _alone = self.rotating.lock().unwrap_or_else(PoisonError::into_inner);
         let first = FIRST.map(|algorithm| Ok((algorithm, self.key(algorithm, 0)?)));
         let current = first.into_iter().collect::<Result<_, PkiError>>()?;
-        *self.lock() = Published {
+        let mut published = self.lock();
+        *published = Published {
             current,
+            latest: published.latest,
             ..Published::default()
         };
         Ok(())
@@ -56,14 +62,14 @@ impl Keys {
         let (generation, algorithms) = {
             let published = self.lock();
             let algorithms: Vec<Algorithm> = published.current.keys().copied().collect();
-            (published.generation + 1, algorithms)
+            (published.latest + 1, algorithms)
         };
         let next = algorithms
             .into_iter()
             .map(|algorithm| Ok((algorithm, self.key(algorithm, generation)?)))
             .collect::<Result<BTreeMap<_, _>, PkiError>>()?;
         let mut published = self.lock();
-        published.generation = generation;
+        (published.generation, published.latest) = (generation, generation);
         for (algorithm, key) in next {
             let replaced = published.current.insert(algorithm, key);
             published.retired.extend(replaced);

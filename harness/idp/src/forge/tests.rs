@@ -131,6 +131,19 @@ fn a_rotated_key_stays_in_the_set_until_the_keys_are_reset() {
     assert_eq!(again.kid(), before.kid());
 }
 
+/// An API server that several scenarios share has fetched the first one's new key.
+#[test]
+fn a_rotation_after_a_reset_brings_a_key_that_nobody_knows() {
+    let state = state();
+    state.keys.reset().unwrap();
+    state.keys.rotate().unwrap();
+    let once = token(&state, json!({"algorithm": "ES256"}));
+    state.keys.reset().unwrap();
+    state.keys.rotate().unwrap();
+    let again = token(&state, json!({"algorithm": "ES256"}));
+    assert_ne!(once.kid(), again.kid());
+}
+
 #[test]
 fn header_members_are_replaced_added_and_removed() {
     let token = token(
