@@ -9,7 +9,7 @@ use authlab_lab::lifecycle;
 use authlab_lab::plan::Plan;
 use authlab_lab::state::{BackendKind, STATE_FILE};
 use authlab_lab::tools::{self, Terminal};
-use miette::{IntoDiagnostic, WrapErr, miette};
+use miette::{IntoDiagnostic, miette};
 use serde_json::json;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
@@ -265,7 +265,7 @@ async fn scenarios(checkout: &Checkout) -> miette::Result<Series> {
     for case in some(&cases, MANY) {
         let report = authlab_scenario::run(&case, &state, &quiet, &cancel).await;
         if report.outcome != authlab_scenario::report::Outcome::Passed {
-            return Err(miette!("{} did not hold", report.id)).wrap_err("on the cluster");
+            return Err(super::did_not_hold(&report, KIND));
         }
     }
     series.push(begun.elapsed().as_secs_f64());

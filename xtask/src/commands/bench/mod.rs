@@ -19,7 +19,7 @@ use authlab_lab::lifecycle;
 use authlab_lab::plan::{self, Authentication, Plan};
 use authlab_lab::state::BackendKind;
 use authlab_scenario::Case;
-use authlab_scenario::report::StepReport;
+use authlab_scenario::report::{Outcome, ScenarioReport, StepReport};
 use authlab_scenario::suite::{self, Options};
 use miette::{IntoDiagnostic, WrapErr, miette};
 use tokio_util::sync::CancellationToken;
@@ -107,14 +107,36 @@ async fn suite(
     let cancel = CancellationToken::new();
     let quiet = |_: &authlab_scenario::Event<'_>| {};
     let report = suite::all(checkout, cases, options, &quiet, &cancel).await;
-    if report.exit_code() != 0 {
-        return Err(miette!(
-            help = format!("cargo xtask e2e --backend {}", backend.name()),
-            "a scenario did not hold"
-        ));
+    let failed = report
+        .scenarios
+        .iter()
+        .find(|one| matches!(one.outcome, Outcome::Failed | Outcome::Broken));
+    if let Some(failed) = failed {
+        return Err(did_not_hold(failed, backend));
     }
     let steps = report.scenarios.into_iter().flat_map(|one| one.steps);
     Ok(steps.collect())
+}
+
+/// A time is worth nothing where a scenario did not hold: says which one, and why.
+fn did_not_hold(report: &ScenarioReport, backend: BackendKind) -> miette::Report {
+    let mut why: Vec<String> = report.fault.clone().into_iter().collect();
+    for step in &report.steps {
+        let said = [&step.fault, &step.reason].into_iter().flatten();
+        why.extend(said.map(|said| format!("{}: {said}", step.summary)));
+        why.extend(step.rows.iter().filter(|row| !row.holds).map(|row| {
+            format!(
+                "{}: {}: expected {}, seen {}",
+                step.summary, row.what, row.expected, row.seen
+            )
+        }));
+    }
+    miette!(
+        help = format!("cargo xtask e2e --backend {} {}", backend.name(), report.id),
+        "{} did not hold, so nothing was measured\n{}",
+        report.id,
+        why.join("\n")
+    )
 }
 
 /// How long logins with a password took, by provider.
