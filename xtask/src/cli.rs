@@ -1,5 +1,6 @@
 //! The command line: every command, its flags and its examples.
 
+mod components;
 mod scenarios;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use authlab_lab::backend::existing::IMAGES;
 use authlab_lab::state::BackendKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use components::{ImagesArgs, KubernetesArgs, ToolsArgs};
 pub use scenarios::{DiffArgs, E2eArgs, SchemaArgs, SchemaKind};
 
 /// The test bench for Kubernetes authentication.
@@ -37,15 +39,18 @@ pub enum Command {
     /// Run scenarios end to end: start their labs, run them, report, stop the labs.
     #[command(
         after_help = "Examples:\n  cargo xtask e2e\n  cargo xtask e2e rbac/ dex/login\n  \
-                            cargo xtask e2e --backend process --junit target/junit.xml"
+                            cargo xtask e2e --backend process --junit target/junit.xml\n  \
+                            cargo xtask e2e --backend kind --kubernetes 1.34 dex/"
     )]
     E2e(E2eArgs),
     /// Run scenarios on two backends and print every difference in verdict, user info and message.
-    #[command(after_help = "Example:\n  cargo xtask diff rbac/")]
+    #[command(
+        after_help = "Examples:\n  cargo xtask diff rbac/\n  cargo xtask diff --kubernetes 1.34"
+    )]
     Diff(DiffArgs),
     /// Start a lab and leave it running.
     #[command(
-        after_help = "Examples:\n  cargo xtask up\n  cargo xtask up forge --backend process\n  \
+        after_help = "Examples:\n  cargo xtask up\n  cargo xtask up forge --backend process --kubernetes 1.35\n  \
                             eval \"$(cargo xtask env)\" && kubectl auth whoami"
     )]
     Up(UpArgs),
@@ -102,7 +107,9 @@ pub enum Command {
     )]
     Convert(ConvertArgs),
     /// Build the real components (needs Go) and say where they are.
-    #[command(after_help = "Examples:\n  cargo xtask tools\n  cargo xtask tools --list --json")]
+    #[command(
+        after_help = "Examples:\n  cargo xtask tools\n  cargo xtask tools --kubernetes 1.35\n  cargo xtask tools --list --json"
+    )]
     Tools(ToolsArgs),
     /// Write JSON Schemas of scenario and lab files, for editors, or the verb reference.
     #[command(
@@ -111,7 +118,9 @@ pub enum Command {
     )]
     Schema(SchemaArgs),
     /// Build the container images of clusters (needs Docker and Go) and say what they are called.
-    #[command(after_help = "Examples:\n  cargo xtask images\n  cargo xtask images node")]
+    #[command(
+        after_help = "Examples:\n  cargo xtask images\n  cargo xtask images node --kubernetes 1.35"
+    )]
     Images(ImagesArgs),
     /// Say what this machine can run, and what to do about the rest; changes nothing.
     #[command(
@@ -208,6 +217,8 @@ pub struct UpArgs {
     /// Where it runs.
     #[arg(long, default_value = "embedded")]
     pub backend: Backend,
+    #[command(flatten)]
+    pub kubernetes: KubernetesArgs,
     #[command(flatten)]
     pub cluster: ClusterArgs,
 }
@@ -382,29 +393,6 @@ impl ConvertArgs {
         .filter(|(_, values)| !values.is_empty())
         .map(|(name, values)| (name, values.as_slice()))
     }
-}
-
-/// Flags of `tools`.
-#[derive(Debug, Args)]
-pub struct ToolsArgs {
-    /// Only these [default: all].
-    pub tools: Vec<String>,
-    /// Build nothing, only show what there is.
-    #[arg(long)]
-    pub list: bool,
-    /// As JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Flags of `images`.
-#[derive(Debug, Args)]
-pub struct ImagesArgs {
-    /// Only these [default: all].
-    pub images: Vec<String>,
-    /// As JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Flags of `doctor`.

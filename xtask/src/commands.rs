@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use authlab_lab::checkout::Checkout;
+use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::source::nearest;
 use authlab_lab::state::BackendKind;
 use authlab_lab::tools::{self, Terminal};
@@ -60,15 +61,15 @@ pub fn interrupted() -> ExitCode {
 }
 
 /// Makes sure that what a backend starts is built; says what is under way.
-pub async fn prepare_tools(kind: BackendKind) -> miette::Result<()> {
+pub async fn prepare_tools(kind: BackendKind, kubernetes: Kubernetes) -> miette::Result<()> {
     let (checkout, progress) = (Checkout::here(), Terminal::stderr());
     if matches!(kind, BackendKind::Process | BackendKind::Kind) {
-        let needed = [tools::ETCD, tools::DEX, tools::KUBERNETES];
+        let needed = [tools::ETCD, tools::DEX, tools::kubernetes(kubernetes)];
         tools::ensure(checkout.root(), &needed, &progress).await?;
     }
     if kind == BackendKind::Kind {
         tools::ensure(checkout.root(), &[tools::KIND], &progress).await?;
-        containers::ensure(checkout.root(), &containers::ALL, &progress).await?;
+        containers::ensure(checkout.root(), &containers::ALL, kubernetes, &progress).await?;
     }
     Ok(())
 }

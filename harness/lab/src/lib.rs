@@ -18,6 +18,7 @@ pub mod host;
 pub mod images;
 pub mod interrupt;
 pub mod kubeconfig;
+pub mod kubernetes;
 pub mod lifecycle;
 pub mod obituary;
 pub mod plan;

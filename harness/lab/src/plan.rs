@@ -3,6 +3,8 @@
 //! The driver makes it, the lab host gets it as JSON. Placeholders are still in place: their
 //! values exist only once addresses are bound.
 
+mod labs;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
@@ -10,8 +12,12 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use self::labs::{lab_path, names, no_lab};
+
+use self::labs::is_name;
 use crate::backend::existing::Target;
-use crate::source::{Source, SourceError, files, nearest, yaml_files};
+use crate::kubernetes::Kubernetes;
+use crate::source::{Source, SourceError, files, nearest};
 use crate::spec::{
     self, ApiServerSpec, ClientSpec, LabFile, ProviderKind, ProviderSpec, ServiceSpec, UserSpec,
 };
@@ -102,6 +108,9 @@ pub struct Plan {
     /// The cluster that exists already, where the lab is for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub existing: Option<Target>,
+    /// The version of Kubernetes, where the lab runs real components.
+    #[serde(default, skip_serializing_if = "Kubernetes::is_default")]
+    pub kubernetes: Kubernetes,
     /// The lab file, where `authentication` comes from it: for errors to show.
     pub file: Option<Text>,
 }
@@ -158,6 +167,7 @@ impl Plan {
                 .collect(),
             trusted,
             existing: None,
+            kubernetes: Kubernetes::default(),
             file: Some(Text {
                 name: source.name().to_owned(),
                 text: source.text().to_owned(),
@@ -236,40 +246,6 @@ impl Plan {
             .take(6)
             .map(|byte| format!("{byte:02x}"))
             .collect()
-    }
-}
-
-/// The path of a lab's file below the checkout's root.
-#[must_use]
-pub fn lab_path(lab: &str) -> PathBuf {
-    Path::new(FIXTURES).join("labs").join(format!("{lab}.yaml"))
-}
-
-/// The names of all labs of the checkout, sorted.
-#[must_use]
-pub fn names(root: &Path) -> Vec<String> {
-    yaml_files(&root.join(FIXTURES).join("labs"))
-        .iter()
-        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
-        .collect()
-}
-
-/// A lab's name becomes part of its id and of the names of files.
-fn is_name(lab: &str) -> bool {
-    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    lab.starts_with(char::is_alphanumeric) && lab.chars().all(allowed)
-}
-
-/// What is said of a name that no lab has.
-#[must_use]
-pub fn no_lab(root: &Path, lab: &str) -> SourceError {
-    let known = names(root);
-    let file = lab_path(lab).display().to_string();
-    let error = Source::new(&file, "").unread(format!("there is no lab `{lab}`"));
-    match nearest(lab, known.iter().map(String::as_str)) {
-        Some(near) => error.or_help(format!("did you mean `{near}`?")),
-        None if known.is_empty() => error.or_help("a lab is a file `fixtures/labs/NAME.yaml`"),
-        None => error.or_help(format!("labs: {}", known.join(", "))),
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::kubernetes::Kubernetes;
 use crate::plan::Authentication;
 use crate::render::Values;
 use crate::spec::{ClientSpec, ProviderKind, UserSpec};
@@ -64,11 +65,13 @@ impl BackendKind {
         }
     }
 
-    /// The Kubernetes version there, without `v`.
+    /// The version of Kubernetes of labs there when `wanted` is asked for: real components are of
+    /// every version, the embedded servers model one.
     #[must_use]
-    pub fn kubernetes(self) -> &'static str {
+    pub fn kubernetes(self, wanted: Kubernetes) -> Kubernetes {
         match self {
-            Self::Embedded | Self::Process | Self::Kind | Self::Existing => "1.36.3",
+            Self::Process | Self::Kind => wanted,
+            Self::Embedded | Self::Existing => Kubernetes::default(),
         }
     }
 }

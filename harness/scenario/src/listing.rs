@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use authlab_lab::backend::existing::Found;
+use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::source::{Source, SourceError, yaml_files};
 use authlab_lab::state::{BackendKind, Capability};
 use miette::Diagnostic;
@@ -70,13 +71,19 @@ impl Case {
         self.unfit(&capabilities, kubernetes).is_none()
     }
 
-    /// The same of a lab that is not there yet, on a backend; `existing` is the cluster that exists
-    /// already, where that is the backend.
+    /// The same of a lab that is not there yet, on a backend, where `kubernetes` is asked for;
+    /// `existing` is the cluster that exists already, where that is the backend.
     #[must_use]
-    pub fn unfit_for(&self, backend: BackendKind, existing: Option<&Found>) -> Option<String> {
+    pub fn unfit_for(
+        &self,
+        backend: BackendKind,
+        kubernetes: Kubernetes,
+        existing: Option<&Found>,
+    ) -> Option<String> {
         let scenario = self.scenario.as_ref().ok()?;
         let Some(found) = existing else {
-            return self.unfit(&backend.capabilities(), backend.kubernetes());
+            let kubernetes = backend.kubernetes(kubernetes).version();
+            return self.unfit(&backend.capabilities(), kubernetes);
         };
         // What is wrong with a lab file is said when it is started.
         let plan = scenario.plan(&self.lab).ok()?;

@@ -11,6 +11,7 @@ use authlab_lab::bundle::{self, Bundle, Subject};
 use authlab_lab::checkout::Checkout;
 use authlab_lab::folder::Folder;
 use authlab_lab::host::{Host, Unstarted};
+use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::lifecycle::{self, UpError};
 use authlab_lab::plan::Plan;
 use authlab_lab::state::{BackendKind, STATE_FILE, State};
@@ -28,6 +29,8 @@ pub struct Options {
     pub backend: BackendKind,
     /// What a look at the cluster found that exists already, where the labs run in one.
     pub existing: Option<Found>,
+    /// The version of Kubernetes, where the labs run real components.
+    pub kubernetes: Kubernetes,
     /// How many labs may run at once.
     pub jobs: usize,
     /// Leave the labs running afterwards, in the background.
@@ -92,6 +95,13 @@ pub async fn watched(
     drop(finished);
     Report {
         backend: options.backend.name().to_owned(),
+        kubernetes: match &options.existing {
+            Some(found) => found.version.clone(),
+            None => {
+                let wanted = options.backend.kubernetes(options.kubernetes);
+                wanted.version().to_owned()
+            }
+        },
         interrupted: cancel.is_cancelled(),
         milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
         warnings: warnings.into_iter().collect(),
@@ -111,7 +121,7 @@ fn groups(
     let mut groups: BTreeMap<String, BTreeMap<String, Turn>> = BTreeMap::new();
     let existing = options.existing.as_ref();
     for (index, case) in cases.iter().enumerate() {
-        if let Some(why) = case.unfit_for(options.backend, existing) {
+        if let Some(why) = case.unfit_for(options.backend, options.kubernetes, existing) {
             let mut report = case.report();
             report.skipped = Some(why);
             sink.event(&Event::Done { report: &report });
@@ -124,6 +134,7 @@ fn groups(
         };
         match plan {
             Ok(mut plan) => {
+                plan.kubernetes = options.backend.kubernetes(options.kubernetes);
                 plan.existing = existing.map(|found| found.target.clone());
                 let start = plan.identity();
                 let lab = match options.backend {

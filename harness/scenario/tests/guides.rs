@@ -10,6 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use authlab_lab::checkout::Checkout;
+use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::style::Style;
 use authlab_scenario::report::{Outcome, ScenarioReport, terminal};
@@ -63,6 +64,7 @@ fn copy(from: &Path, to: &Path) {
 async fn run(root: &Path, path: &str) -> ScenarioReport {
     let options = suite::Options {
         backend: BackendKind::Embedded,
+        kubernetes: Kubernetes::default(),
         existing: None,
         jobs: 1,
         keep: false,

@@ -66,7 +66,8 @@ fn report() -> Report {
     skipped.skipped = Some("does not apply to Kubernetes 1.36.3".to_owned());
     let passed = step(Outcome::Passed, vec![row("username", "jane", "jane")]);
     Report {
-        backend: "embedded".to_owned(),
+        backend: "process".to_owned(),
+        kubernetes: "1.36.3".to_owned(),
         interrupted: false,
         milliseconds: 1234,
         warnings: Vec::new(),

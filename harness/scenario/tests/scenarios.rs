@@ -1,13 +1,14 @@
 //! Every scenario file is a test of its own: `<lab>::<folder>::<stem>`.
 //!
-//! Listing reads only files and `AUTHLAB_BACKEND`. Each test starts a lab of its own, unless
-//! `AUTHLAB_STATE` names the state file of one that runs.
+//! Listing reads only files, `AUTHLAB_BACKEND` and `AUTHLAB_KUBERNETES`. Each test starts a lab of its
+//! own, unless `AUTHLAB_STATE` names the state file of one that runs.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use authlab_lab::checkout::Checkout;
+use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::style::Style;
 use authlab_scenario::report::{Outcome, ScenarioReport, terminal};
@@ -24,13 +25,14 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let checkout = Checkout::here();
     let backend = backend();
+    let kubernetes = Kubernetes::of_environment().unwrap_or_else(|why| panic!("{why}"));
     let trials = list(checkout.root())
         .into_iter()
         .map(|case| {
-            let ignored = case.unfit_for(backend, None).is_some();
-            let checkout = checkout.clone();
-            Trial::test(case.id().to_owned(), move || test(&checkout, case, backend))
-                .with_ignored_flag(ignored)
+            let ignored = case.unfit_for(backend, kubernetes, None).is_some();
+            let (checkout, id) = (checkout.clone(), case.id().to_owned());
+            let test = move || test(&checkout, case, backend, kubernetes);
+            Trial::test(id, test).with_ignored_flag(ignored)
         })
         .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -50,7 +52,12 @@ fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| Runtime::new().expect("a runtime starts"))
 }
 
-fn test(checkout: &Checkout, case: Case, backend: BackendKind) -> Result<(), Failed> {
+fn test(
+    checkout: &Checkout,
+    case: Case,
+    backend: BackendKind,
+    kubernetes: Kubernetes,
+) -> Result<(), Failed> {
     let silent = |_: &Event<'_>| {};
     let cancel = CancellationToken::new();
     let report = runtime().block_on(async {
@@ -59,6 +66,7 @@ fn test(checkout: &Checkout, case: Case, backend: BackendKind) -> Result<(), Fai
         }
         let options = suite::Options {
             backend,
+            kubernetes,
             existing: None,
             jobs: 1,
             keep: false,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Backend, ClusterArgs};
+use super::{Backend, ClusterArgs, KubernetesArgs};
 
 /// Flags of `e2e`.
 #[derive(Debug, Args)]
@@ -44,6 +44,8 @@ pub struct E2eArgs {
     #[arg(long)]
     pub annotations: bool,
     #[command(flatten)]
+    pub kubernetes: KubernetesArgs,
+    #[command(flatten)]
     pub cluster: ClusterArgs,
 }
 
@@ -58,6 +60,8 @@ pub struct DiffArgs {
     /// The other backend.
     #[arg(long, default_value = "process")]
     pub right: Backend,
+    #[command(flatten)]
+    pub kubernetes: KubernetesArgs,
     /// How many labs at once [default: one a core].
     #[arg(long)]
     pub jobs: Option<usize>,

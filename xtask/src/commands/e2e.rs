@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 
 use authlab_lab::bundle::Bundle;
 use authlab_lab::checkout::Checkout;
+use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::{Report, annotations, junit, live::Live, style::Style, terminal};
 use authlab_scenario::suite::{self, Evidence, Options};
@@ -36,7 +37,9 @@ pub fn run(args: &E2eArgs) -> Ended {
         for file in files {
             check_writable(file)?;
         }
-        let mut options = options(args.backend.into(), args.jobs, args.keep);
+        let backend = args.backend.into();
+        let kubernetes = args.kubernetes.wanted_on(&[backend])?;
+        let mut options = options(backend, kubernetes, args.jobs, args.keep);
         options.existing = tokio::select! {
             found = existing::cluster(options.backend, &args.cluster) => found?,
             () = cancel.cancelled() => None,
@@ -86,10 +89,11 @@ pub fn run(args: &E2eArgs) -> Ended {
 fn list(args: &E2eArgs) -> Ended {
     let cases = choose(Checkout::here().root(), &args.filter, args.lab.as_deref())?;
     let backend = BackendKind::from(args.backend);
+    let kubernetes = args.kubernetes.wanted_on(&[backend])?;
     let found = runtime()?.block_on(existing::cluster(backend, &args.cluster))?;
     let width = cases.iter().map(|case| case.id().len()).max().unwrap_or(0);
     for case in &cases {
-        let note = match case.unfit_for(backend, found.as_ref()) {
+        let note = match case.unfit_for(backend, kubernetes, found.as_ref()) {
             _ if case.scenario().is_err() => "  cannot be read".to_owned(),
             Some(why) => format!("  ignored: {why}"),
             None => String::new(),
@@ -107,10 +111,15 @@ pub fn diff(args: &DiffArgs) -> Ended {
     let reports = interruptible(async |cancel| {
         let cases = choose(checkout.root(), &args.filter, None)?;
         check_writable(args.junit.as_deref())?;
+        let kubernetes = args.kubernetes.wanted_on(&sides)?;
         let mut reports = Vec::new();
         for kind in sides {
-            driver::note(&format!("{} scenarios on {}", cases.len(), kind.name()));
-            let options = options(kind, args.jobs, false);
+            let version = kind.kubernetes(kubernetes).version();
+            let (number, name) = (cases.len(), kind.name());
+            driver::note(&format!(
+                "{number} scenarios on {name} (Kubernetes {version})"
+            ));
+            let options = options(kind, kubernetes, args.jobs, false);
             let seen = Some(&evidence);
             let report = suite_on(&checkout, &cases, options, args.json, seen, &cancel).await?;
             if report.interrupted {
@@ -171,10 +180,16 @@ fn archive(checkout: &Checkout, report: &Report, seen: Bundle, file: Option<&Pat
     }
 }
 
-fn options(backend: BackendKind, jobs: Option<usize>, keep: bool) -> Options {
+fn options(
+    backend: BackendKind,
+    kubernetes: Kubernetes,
+    jobs: Option<usize>,
+    keep: bool,
+) -> Options {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     Options {
         backend,
+        kubernetes,
         existing: None,
         jobs: jobs.unwrap_or(cores),
         keep,
@@ -191,7 +206,7 @@ async fn suite_on(
     cancel: &CancellationToken,
 ) -> miette::Result<Report> {
     tokio::select! {
-        ready = prepare_tools(options.backend) => ready?,
+        ready = prepare_tools(options.backend, options.kubernetes) => ready?,
         () = cancel.cancelled() => {}
     }
     reap(checkout).await;

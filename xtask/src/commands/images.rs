@@ -14,10 +14,11 @@ use crate::terminal;
 /// `cargo xtask images`
 pub fn run(args: &ImagesArgs) -> Ended {
     let wanted = select(&args.images)?;
+    let kubernetes = args.kubernetes.wanted()?;
     let built = interruptible(async |cancel| {
         let (checkout, progress) = (Checkout::here(), Terminal::stderr());
         tokio::select! {
-            built = images::ensure(checkout.root(), &wanted, &progress) => Ok(Some(built?)),
+            built = images::ensure(checkout.root(), &wanted, kubernetes, &progress) => Ok(Some(built?)),
             () = cancel.cancelled() => Ok(None),
         }
     })?;

@@ -21,11 +21,16 @@ pub fn up(args: &UpArgs) -> Ended {
     interruptible(async |cancel| {
         let checkout = Checkout::here();
         let kind = BackendKind::from(args.backend);
+        let kubernetes = kind.kubernetes(args.kubernetes.wanted_on(&[kind])?);
         let mut plan = Plan::load(checkout.root(), &args.lab)?;
-        let id = format!("{}-{}", args.lab, kind.name());
+        plan.kubernetes = kubernetes;
+        let mut id = format!("{}-{}", args.lab, kind.name());
+        if !kubernetes.is_default() {
+            id = format!("{id}-{}", kubernetes.name());
+        }
         reap(&checkout).await;
         tokio::select! {
-            ready = prepare_tools(kind) => ready?,
+            ready = prepare_tools(kind, kubernetes) => ready?,
             () = cancel.cancelled() => return Ok(interrupted()),
         }
         let found = tokio::select! {

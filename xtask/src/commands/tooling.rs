@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use authlab_lab::checkout::Checkout;
+use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::tools::{self, Terminal, Tool};
 use serde_json::{Value, json};
 
@@ -14,7 +15,8 @@ use crate::terminal;
 /// `cargo xtask tools`
 pub fn run(args: &ToolsArgs) -> Ended {
     let checkout = Checkout::here();
-    let Selection { wanted, keycloak } = select(&args.tools)?;
+    let kubernetes = args.kubernetes.wanted()?;
+    let Selection { wanted, keycloak } = select(&args.tools, kubernetes)?;
     if !args.list {
         let built = interruptible(async |cancel| {
             let progress = Terminal::stderr();
@@ -39,11 +41,9 @@ pub fn run(args: &ToolsArgs) -> Ended {
         }
     }
     let mut rows = Vec::new();
-    for one in tools::status(checkout.root())? {
-        if wanted.iter().any(|tool| tool.name == one.tool) {
-            let state = one.size.map(|bytes| format!("{} MB", bytes / 1_000_000));
-            rows.push(Row::new(one.program, &one.version, state, &one.path));
-        }
+    for one in tools::status(checkout.root(), &wanted)? {
+        let state = one.size.map(|bytes| format!("{} MB", bytes / 1_000_000));
+        rows.push(Row::new(one.program, &one.version, state, &one.path));
     }
     let mut absent = None;
     match (keycloak, tools::keycloak_status(checkout.root())) {
@@ -121,10 +121,10 @@ enum Keycloak {
     Named,
 }
 
-fn select(names: &[String]) -> miette::Result<Selection> {
+fn select(names: &[String], kubernetes: Kubernetes) -> miette::Result<Selection> {
     if names.is_empty() {
         return Ok(Selection {
-            wanted: tools::ALL.to_vec(),
+            wanted: tools::all(kubernetes).to_vec(),
             keycloak: Keycloak::IfItCan,
         });
     }
@@ -137,7 +137,8 @@ fn select(names: &[String]) -> miette::Result<Selection> {
         .iter()
         .filter(|name| *name != KEYCLOAK)
         .map(|name| {
-            let found = tools::ALL.into_iter().find(|tool| tool.name == name);
+            let mut all = tools::ALL.into_iter().zip(tools::all(kubernetes));
+            let found = all.find(|(tool, _)| tool.name == name).map(|it| it.1);
             found.ok_or_else(|| unknown(format!("no tool `{name}`"), name, known()))
         })
         .collect::<miette::Result<_>>()?;

@@ -15,10 +15,11 @@ use super::{
     FAULT, LabError, NEW_CONFIGURATION, NEW_KEY, Running, Site, Task, cannot, done, no_cluster,
 };
 use crate::control::{Configure, Response};
+use crate::kubernetes::Kubernetes;
 use crate::plan::Text;
 use crate::render::Values;
 use crate::spec::ProviderKind;
-use crate::state::{BackendKind, DEFAULT_CLUSTER};
+use crate::state::DEFAULT_CLUSTER;
 
 struct Embedded {
     site: Site,
@@ -78,7 +79,7 @@ fn listener(
 
 impl Running for Embedded {
     fn version(&self) -> String {
-        BackendKind::Embedded.kubernetes().to_owned()
+        Kubernetes::default().version().to_owned()
     }
 
     fn values(&self) -> &Values {

@@ -109,7 +109,7 @@ impl Machine for ThisMachine {
     }
 
     fn tools(&self, root: &Path) -> Result<Vec<tools::Status>, ToolsError> {
-        tools::status(root)
+        tools::status(root, &tools::ALL)
     }
 }
 

@@ -13,17 +13,19 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::{on_path, spawner};
 use crate::folder::LABEL;
+use crate::kubernetes::Kubernetes;
 use crate::tools::{self, run::Group};
 
 /// Where a program of that name lies: in the tool cache of the checkout at `root`, or on PATH.
 #[must_use]
 pub fn find(root: &Path, program: &str) -> Option<PathBuf> {
-    let built = tools::status(root).unwrap_or_default().into_iter();
-    let mut built = built.filter(|one| one.program == program && one.size.is_some());
-    built
-        .next()
-        .map(|one| one.path)
-        .or_else(|| on_path(program))
+    // The newest kubectl talks to every API server of ours; an older one will do where it is alone.
+    let versions = Kubernetes::ALL.into_iter().rev();
+    let mut built = versions
+        .flat_map(|version| tools::status(root, &tools::all(version)).unwrap_or_default())
+        .filter(|one| one.program == program && one.size.is_some());
+    let built = built.next().map(|one| one.path);
+    built.or_else(|| on_path(program))
 }
 
 /// One run of such a program.

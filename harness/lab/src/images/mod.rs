@@ -18,6 +18,7 @@ use tokio::process::Command;
 
 pub use error::ImagesError;
 
+use crate::kubernetes::Kubernetes;
 use crate::tools::cache::Cache;
 use crate::tools::{Event, Progress};
 
@@ -61,7 +62,7 @@ pub struct Image {
     pub size: u64,
 }
 
-/// Makes sure that Docker has these images, and that their programs are built. Ends soon when that
+/// Makes sure that Docker has these images, a node being of that version of Kubernetes, and that their programs are built. Ends soon when that
 /// is so. Dropping the future ends what is under way.
 ///
 /// # Errors
@@ -69,13 +70,20 @@ pub struct Image {
 pub async fn ensure(
     root: &Path,
     wanted: &[Kind],
+    kubernetes: Kubernetes,
     progress: &dyn Progress,
 ) -> Result<Vec<Image>, ImagesError> {
     docker::answers().await?;
     let mut images = Vec::new();
     for kind in wanted {
         images.push(match kind {
-            Kind::Node => one(&node::Recipe::read(root, progress).await?, progress).await?,
+            Kind::Node => {
+                one(
+                    &node::Recipe::read(root, kubernetes, progress).await?,
+                    progress,
+                )
+                .await?
+            }
             Kind::Client => one(&client::Recipe::read(root)?, progress).await?,
             Kind::Dex => one(&dex::Recipe::read(root, progress).await?, progress).await?,
             Kind::Keycloak => one(&keycloak::Recipe::read(root, progress).await?, progress).await?,

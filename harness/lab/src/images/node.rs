@@ -10,6 +10,7 @@ use tokio::process::Command;
 
 use super::debian::Debian;
 use super::{ImagesError, Kind, copy, docker, error, put, read, static_program};
+use crate::kubernetes::Kubernetes;
 use crate::tools::{self, Progress, Tools, cache};
 
 const RECIPE: &str = "ci/images/node";
@@ -44,7 +45,11 @@ pub(super) struct Recipe {
 }
 
 impl Recipe {
-    pub(super) async fn read(root: &Path, progress: &dyn Progress) -> Result<Self, ImagesError> {
+    pub(super) async fn read(
+        root: &Path,
+        kubernetes: Kubernetes,
+        progress: &dyn Progress,
+    ) -> Result<Self, ImagesError> {
         let folder = root.join(RECIPE);
         let mut texts = Vec::new();
         read(&folder, &mut texts)?;
@@ -52,15 +57,15 @@ impl Recipe {
             tools::ETCD,
             tools::CONTAINERD,
             tools::COREDNS,
-            tools::KUBERNETES,
-            tools::KUBERNETES_NODE,
+            tools::kubernetes(kubernetes),
+            tools::kubernetes_node(kubernetes),
         ];
         let tools = tools::ensure(root, &needed, progress).await?;
         for program in PROGRAMS.iter().chain(&COMPONENTS) {
             // A program's path holds the key of its build.
             texts.push(tools.path(program)?.display().to_string());
         }
-        let version = tools::version(root, &tools::KUBERNETES)?;
+        let version = format!("v{}", kubernetes.version());
         let key = cache::digest(&texts);
         Ok(Self {
             debian: Debian::read(&folder, IMAGE)?,

@@ -31,14 +31,3 @@ fn a_program_is_put_beside_others_of_the_same_disk_without_a_copy() {
     let there = std::fs::metadata(context.join("dex")).unwrap();
     assert_eq!(there.ino(), std::fs::metadata(&program).unwrap().ino());
 }
-
-#[test]
-fn nodes_and_labs_of_processes_have_the_same_kubernetes() {
-    let checkout = crate::checkout::Checkout::here();
-    let version = |tool| crate::tools::version(checkout.root(), tool).unwrap();
-    assert_eq!(
-        version(&crate::tools::KUBERNETES),
-        version(&crate::tools::KUBERNETES_NODE),
-        "one cluster, one version"
-    );
-}

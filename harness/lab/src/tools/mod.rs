@@ -23,6 +23,8 @@ pub use progress::{Event, Progress, Silent, Terminal};
 use cache::Cache;
 use go::{Go, Module};
 
+use crate::kubernetes::Kubernetes;
+
 /// A Go module of `ci/tools/` and the programs that come out of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tool {
@@ -50,7 +52,7 @@ pub const ETCD: Tool = Tool {
     programs: &[("server", "etcd")],
     stamp: None,
 };
-/// The API server, its controllers, and kubectl.
+/// The API server, its controllers, and kubectl, of the version that is meant where none is named.
 pub const KUBERNETES: Tool = Tool {
     name: "kubernetes",
     programs: &[
@@ -111,6 +113,37 @@ pub const KIND: Tool = Tool {
 };
 /// What clusters of containers need beside [`ALL`].
 pub const CLUSTER: [Tool; 4] = [KIND, CONTAINERD, COREDNS, KUBERNETES_NODE];
+
+/// [`KUBERNETES`] of a version.
+#[must_use]
+pub fn kubernetes(version: Kubernetes) -> Tool {
+    let name = match version {
+        Kubernetes::V1_34 => "kubernetes-1.34",
+        Kubernetes::V1_35 => "kubernetes-1.35",
+        Kubernetes::V1_36 => KUBERNETES.name,
+    };
+    Tool { name, ..KUBERNETES }
+}
+
+/// [`KUBERNETES_NODE`] of a version.
+#[must_use]
+pub fn kubernetes_node(version: Kubernetes) -> Tool {
+    let name = match version {
+        Kubernetes::V1_34 => "kubernetes-node-1.34",
+        Kubernetes::V1_35 => "kubernetes-node-1.35",
+        Kubernetes::V1_36 => KUBERNETES_NODE.name,
+    };
+    Tool {
+        name,
+        ..KUBERNETES_NODE
+    }
+}
+
+/// [`ALL`] with Kubernetes of a version.
+#[must_use]
+pub fn all(version: Kubernetes) -> [Tool; 4] {
+    [KUBELOGIN, ETCD, DEX, kubernetes(version)]
+}
 
 /// Every tool that labs of processes need, quick builds first.
 pub const ALL: [Tool; 4] = [KUBELOGIN, ETCD, DEX, KUBERNETES];
@@ -205,23 +238,23 @@ pub fn version(root: &Path, tool: &Tool) -> Result<String, ToolsError> {
     Ok(Module::read(root, tool)?.version(tool))
 }
 
-/// What the cache holds of every tool of the checkout at `root`.
+/// What the cache holds of tools of the checkout at `root`.
 ///
 /// # Errors
 /// When Go is missing or a module's files cannot be read.
-pub fn status(root: &Path) -> Result<Vec<Status>, ToolsError> {
+pub fn status(root: &Path, tools: &[Tool]) -> Result<Vec<Status>, ToolsError> {
     let go = Go::find()?;
     let cache = Cache::find()?;
     let mut all = Vec::new();
-    for tool in ALL {
-        let module = Module::read(root, &tool)?;
-        let folder = cache.folder(&tool, &module, &go);
+    for tool in tools {
+        let module = Module::read(root, tool)?;
+        let folder = cache.folder(tool, &module, &go);
         for (_, program) in tool.programs {
             let path = folder.join(program);
             all.push(Status {
                 tool: tool.name,
                 program,
-                version: module.version(&tool),
+                version: module.version(tool),
                 size: std::fs::metadata(&path).ok().map(|file| file.len()),
                 path,
             });

@@ -22,7 +22,8 @@ pub fn render(report: &Report) -> String {
             .or_insert_with(|| TestSuite::new(&scenario.lab))
             .add_test_case(case(scenario));
     }
-    let mut out = quick_junit::Report::new(format!("authlab {}", report.backend).trim_end());
+    let world = report.world().unwrap_or_else(|| report.backend.clone());
+    let mut out = quick_junit::Report::new(format!("authlab {world}").trim_end());
     out.set_time(Duration::from_millis(report.milliseconds));
     out.add_test_suites(suites.into_values());
     out.to_string().expect("a report can be written as XML")

@@ -7,6 +7,7 @@ pub mod style;
 mod table;
 pub mod terminal;
 
+use authlab_lab::state::BackendKind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -166,6 +167,9 @@ pub struct ScenarioReport {
 pub struct Report {
     /// Where it ran: `embedded`, `process`.
     pub backend: String,
+    /// The version of Kubernetes there, or that is modelled there: `1.36.3`.
+    #[serde(default)]
+    pub kubernetes: String,
     /// It was ended from outside.
     pub interrupted: bool,
     /// How long it took, labs included.
@@ -193,6 +197,13 @@ pub struct Counts {
 }
 
 impl Report {
+    /// Where it ran and on which version; nothing where that is the model.
+    #[must_use]
+    pub fn world(&self) -> Option<String> {
+        let is_real = !self.kubernetes.is_empty() && self.backend != BackendKind::Embedded.name();
+        is_real.then(|| format!("{}, Kubernetes {}", self.backend, self.kubernetes))
+    }
+
     /// How many scenarios ended how.
     #[must_use]
     pub fn counts(&self) -> Counts {

@@ -69,6 +69,9 @@ pub fn summary(report: &Report, style: Style) -> String {
         parts.push(style.strange(&format!("{} not run", counts.not_run)));
     }
     let mut out = parts.join(", ");
+    if let Some(world) = report.world() {
+        let _ = write!(out, " on {world}");
+    }
     if report.interrupted {
         out.push_str(&style.strange(", interrupted"));
     }

@@ -7,6 +7,7 @@ use std::process::Command;
 use authlab_lab::backend::existing::{Found, Target, look};
 use authlab_lab::checkout::Checkout;
 use authlab_lab::host::Host;
+use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::plan::Plan;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::style::Style;
@@ -33,6 +34,7 @@ async fn found() -> Found {
 async fn run(checkout: &Checkout, part: &str) -> (Report, String) {
     let options = Options {
         backend: BackendKind::Existing,
+        kubernetes: Kubernetes::default(),
         existing: Some(found().await),
         jobs: 1,
         keep: false,

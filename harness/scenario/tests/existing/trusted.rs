@@ -5,6 +5,7 @@ use std::path::Path;
 use authlab_lab::backend::existing::look;
 use authlab_lab::checkout::Checkout;
 use authlab_lab::host::Host;
+use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::plan::Plan;
 use authlab_lab::state::{BackendKind, State};
 use authlab_scenario::report::{Outcome, style::Style, terminal};
@@ -72,6 +73,7 @@ async fn people_log_in_through_it_and_without_that_word_they_are_ignored() {
         let checkout = checkout(root.path(), there.state(), trusts);
         let options = Options {
             backend: BackendKind::Existing,
+            kubernetes: Kubernetes::default(),
             existing: Some(found.clone()),
             jobs: 1,
             keep: false,

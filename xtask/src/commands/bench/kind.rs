@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use authlab_lab::checkout::Checkout;
 use authlab_lab::host::Host;
 use authlab_lab::images;
+use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::lifecycle;
 use authlab_lab::plan::Plan;
 use authlab_lab::state::{BackendKind, STATE_FILE};
@@ -108,7 +109,13 @@ impl Bare {
     async fn create(checkout: &Checkout) -> miette::Result<Self> {
         let (root, progress) = (checkout.root(), Terminal::stderr());
         let tools = tools::ensure(root, &[tools::KIND], &progress).await?;
-        let image = images::ensure(root, &[images::Kind::Node], &progress).await?;
+        let image = images::ensure(
+            root,
+            &[images::Kind::Node],
+            Kubernetes::default(),
+            &progress,
+        )
+        .await?;
         let image = image.first().map_or("", |image| image.reference.as_str());
         let kubelet = json!({
             "kind": "KubeletConfiguration",
@@ -245,7 +252,9 @@ async fn scenarios(checkout: &Checkout) -> miette::Result<Series> {
     let capabilities = KIND.capabilities();
     cases.retain(|case| {
         case.lab() == "dex"
-            && case.unfit(&capabilities, KIND.kubernetes()).is_none()
+            && case
+                .unfit(&capabilities, Kubernetes::default().version())
+                .is_none()
             && case
                 .scenario()
                 .is_ok_and(|one| !one.changes_authentication())

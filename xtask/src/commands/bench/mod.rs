@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use authlab_lab::checkout::Checkout;
 use authlab_lab::control::{self, By, Configure, Request, Response};
 use authlab_lab::host::Host;
+use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::lifecycle;
 use authlab_lab::plan::{self, Authentication, Plan};
 use authlab_lab::state::BackendKind;
@@ -37,13 +38,13 @@ pub fn run(args: &BenchArgs) -> Ended {
         let embedded = embedded::measure(&checkout, args.runs).await?;
         out.push_str(&table("`embedded`", &embedded));
         if args.process {
-            prepare_tools(BackendKind::Process).await?;
+            prepare_tools(BackendKind::Process, Kubernetes::default()).await?;
             let (series, ratio) = process::measure(&checkout, args.runs.min(5)).await?;
             out.push_str(&table("`process`", &series));
             out.push_str(&ratio);
         }
         if args.kind {
-            prepare_tools(BackendKind::Kind).await?;
+            prepare_tools(BackendKind::Kind, Kubernetes::default()).await?;
             let measured = kind::measure(&checkout, args.runs.min(3)).await?;
             out.push_str(&table("`kind`", &measured.series));
             out.push_str(&measured.text);
@@ -101,6 +102,7 @@ async fn suite(
     let options = Options {
         existing: None,
         backend,
+        kubernetes: Kubernetes::default(),
         jobs: std::thread::available_parallelism().map_or(1, NonZero::get),
         keep: false,
     };

@@ -200,7 +200,8 @@ impl Workshop {
             wanted.extend(missing.iter().filter(|(_, there)| !there).map(|it| it.0));
         }
         let tools = tools::ensure(checkout.root(), &[tools::KIND], &progress).await?;
-        let images = images::ensure(checkout.root(), &wanted, &progress).await?;
+        let images =
+            images::ensure(checkout.root(), &wanted, site.plan.kubernetes, &progress).await?;
         Ok(Self {
             kind: tools.path("kind")?.to_owned(),
             runner: container::runner(&progress).await?,

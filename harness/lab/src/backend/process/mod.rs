@@ -178,7 +178,7 @@ fn component(name: &str, cluster: &str) -> String {
 
 /// The programs that the lab needs, built when they are not.
 async fn tools(site: &Site) -> Result<Tools, LabError> {
-    let mut needed = vec![tools::ETCD, tools::KUBERNETES];
+    let mut needed = vec![tools::ETCD, tools::kubernetes(site.plan.kubernetes)];
     if (site.plan.providers.values()).any(|provider| provider.kind == ProviderKind::Dex) {
         needed.push(tools::DEX);
     }
