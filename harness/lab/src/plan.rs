@@ -108,6 +108,9 @@ pub struct Plan {
     /// The cluster that exists already, where the lab is for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub existing: Option<Target>,
+    /// How many nodes a kind cluster has beside its first one.
+    #[serde(default)]
+    pub workers: u8,
     /// The version of Kubernetes, where the lab runs real components.
     #[serde(default, skip_serializing_if = "Kubernetes::is_default")]
     pub kubernetes: Kubernetes,
@@ -167,6 +170,7 @@ impl Plan {
                 .collect(),
             trusted,
             existing: None,
+            workers: file.kind.workers,
             kubernetes: Kubernetes::default(),
             file: Some(Text {
                 name: source.name().to_owned(),

@@ -34,6 +34,29 @@ pub struct LabFile {
     /// `${lab.service.NAME.host}`, `.ip`, `.cert` and `.key`. In a lab with pods only.
     #[serde(default)]
     pub services: BTreeMap<ServiceName, ServiceSpec>,
+    /// What is said of clusters where they are made: on `kind`, and on no other backend.
+    #[serde(default)]
+    pub kind: KindSpec,
+}
+
+/// What a lab file says of kind's clusters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct KindSpec {
+    /// How many nodes a cluster has beside its first one, at most 9.
+    #[serde(default, deserialize_with = "workers")]
+    #[schemars(range(max = 9))]
+    pub workers: u8,
+}
+
+fn workers<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    match u8::deserialize(deserializer)? {
+        few @ 0..=9 => Ok(few),
+        many => {
+            let why = format!("{many} workers are too many: at most 9");
+            Err(serde::de::Error::custom(why))
+        }
+    }
 }
 
 /// A Service whose address is known before there is a cluster.

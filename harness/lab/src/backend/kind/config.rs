@@ -18,6 +18,8 @@ pub(super) struct Mounts {
     pub(super) patches: PathBuf,
     /// The file that flags name the lab's CA by.
     pub(super) lab_ca: PathBuf,
+    /// A folder for each node beside the first: what is to say there how its pods are connected.
+    pub(super) workers: Vec<PathBuf>,
 }
 
 /// Whether this machine has control groups of version 2.
@@ -79,8 +81,8 @@ impl Kubeadm {
     }
 }
 
-/// One node. The image brings its own pod network. `more_flags` are the API server's, a repeated one
-/// several times.
+/// One node, whose image brings its own pod network, and workers, which get theirs later (see
+/// `nodes.rs`). `more_flags` are the API server's, a repeated one several times.
 pub(super) fn text(
     image: &str,
     port: u16,
@@ -132,6 +134,29 @@ pub(super) fn text(
     if !cgroup_v2 {
         kubelet["failCgroupV1"] = false.into();
     }
+    let mut nodes = vec![json!({
+        "role": "control-plane",
+        "image": image,
+        "extraMounts": [
+            mount(&mounts.authority.0, &format!("{PKI}/ca.crt")),
+            mount(&mounts.authority.1, &format!("{PKI}/ca.key")),
+            mount(&mounts.authority.0, &format!("{PKI}/front-proxy-ca.crt")),
+            mount(&mounts.authority.1, &format!("{PKI}/front-proxy-ca.key")),
+            mount(&mounts.service_accounts.0, &format!("{PKI}/sa.pub")),
+            mount(&mounts.service_accounts.1, &format!("{PKI}/sa.key")),
+            same(server),
+            same(lab_ca),
+            mount(&mounts.patches, PATCHES),
+        ],
+    })];
+    let worker = |network: &PathBuf| {
+        json!({
+            "role": "worker",
+            "image": image,
+            "extraMounts": [mount(network, "/etc/cni/net.d"), same(lab_ca)],
+        })
+    };
+    nodes.extend(mounts.workers.iter().map(worker));
     let config = json!({
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
@@ -142,21 +167,7 @@ pub(super) fn text(
         },
         // JSON is YAML.
         "kubeadmConfigPatches": [cluster.to_string(), init.to_string(), kubelet.to_string()],
-        "nodes": [{
-            "role": "control-plane",
-            "image": image,
-            "extraMounts": [
-                mount(&mounts.authority.0, &format!("{PKI}/ca.crt")),
-                mount(&mounts.authority.1, &format!("{PKI}/ca.key")),
-                mount(&mounts.authority.0, &format!("{PKI}/front-proxy-ca.crt")),
-                mount(&mounts.authority.1, &format!("{PKI}/front-proxy-ca.key")),
-                mount(&mounts.service_accounts.0, &format!("{PKI}/sa.pub")),
-                mount(&mounts.service_accounts.1, &format!("{PKI}/sa.key")),
-                same(server),
-                same(lab_ca),
-                mount(&mounts.patches, PATCHES),
-            ],
-        }],
+        "nodes": nodes,
     });
     serde_yaml::to_string(&config).unwrap_or_default()
 }

@@ -8,6 +8,7 @@ mod cause;
 mod config;
 mod container;
 mod docker;
+mod nodes;
 
 pub(super) use self::cause::of as cause;
 pub(crate) use self::container::PROGRAM as RUNNER;
@@ -317,11 +318,14 @@ impl Workshop {
             ),
             server: folder.to_owned(),
             lab_ca: site.folder.join("ca.pem"),
+            workers: nodes::folders(site, cluster)?,
         };
         let issuer = site.service_account_issuer(cluster)?;
         flags.extend(issuer.map(|issuer| ("service-account-issuer".to_owned(), issuer)));
-        // kind's own token, by which nodes join, is known to everybody.
-        flags.push(("enable-bootstrap-token-auth".to_owned(), "false".to_owned()));
+        if mounts.workers.is_empty() {
+            // kind's own token, by which nodes join, is known to everybody.
+            flags.push(("enable-bootstrap-token-auth".to_owned(), "false".to_owned()));
+        }
         // kubeadm sets those of a name, its groups and the rest.
         flags.push((
             "requestheader-uid-headers".to_owned(),
@@ -339,6 +343,7 @@ impl Workshop {
             text.as_bytes(),
         )?;
         self.create(site, &node.name, &config).await?;
+        nodes::connect(&node.container, &mounts.workers).await?;
         if site.plan.services.is_empty() {
             return Ok(());
         }

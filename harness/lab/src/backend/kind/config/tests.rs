@@ -10,6 +10,7 @@ fn mounts() -> Mounts {
         server: path("kube-apiserver"),
         lab_ca: path("ca.pem"),
         patches: path("patches"),
+        workers: Vec::new(),
     }
 }
 
@@ -24,6 +25,26 @@ fn the_labs_own_authority_and_files_are_the_clusters() {
     insta::assert_snapshot!(text("authlab/node:v1.36.3", 26443, &mounts, &flags, false));
     let without = text("authlab/node:v1.36.3", 26443, &mounts, &[], true);
     assert!(!without.contains("failCgroupV1"));
+}
+
+#[test]
+fn a_worker_has_the_same_image_and_waits_for_its_network() {
+    let mounts = Mounts {
+        workers: vec!["/lab/default-worker1".into(), "/lab/default-worker2".into()],
+        ..mounts()
+    };
+    let text = text("authlab/node:v1.36.3", 26443, &mounts, &[], true);
+    let config: Value = serde_yaml::from_str(&text).unwrap();
+    let nodes = config["nodes"].as_array().unwrap();
+    let roles: Vec<_> = nodes.iter().map(|node| &node["role"]).collect();
+    assert_eq!(roles, ["control-plane", "worker", "worker"]);
+    assert_eq!(nodes[2]["image"], "authlab/node:v1.36.3");
+    assert_eq!(
+        nodes[2]["extraMounts"][0],
+        json!({ "hostPath": "/lab/default-worker2", "containerPath": "/etc/cni/net.d" })
+    );
+    // By it the node is known to be the lab's.
+    assert_eq!(nodes[2]["extraMounts"][1]["hostPath"], "/lab/ca.pem");
 }
 
 #[test]
