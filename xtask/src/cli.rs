@@ -9,7 +9,7 @@ use authlab_lab::backend::existing::IMAGES;
 use authlab_lab::state::BackendKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use components::{ImagesArgs, KubernetesArgs, ToolsArgs};
+pub use components::{ImagesArgs, KubernetesArgs, OriginArgs, ToolsArgs};
 pub use scenarios::{DiffArgs, E2eArgs, SchemaArgs, SchemaKind};
 
 /// The test bench for Kubernetes authentication.
@@ -119,7 +119,7 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Build the container images of clusters (needs Docker and Go) and say what they are called.
     #[command(
-        after_help = "Examples:\n  cargo xtask images\n  cargo xtask images node --kubernetes 1.35"
+        after_help = "Examples:\n  cargo xtask images\n  cargo xtask images node --kubernetes 1.35\n  cargo xtask images --from auto"
     )]
     Images(ImagesArgs),
     /// Say what this machine can run, and what to do about the rest; changes nothing.
@@ -219,6 +219,8 @@ pub struct UpArgs {
     pub backend: Backend,
     #[command(flatten)]
     pub kubernetes: KubernetesArgs,
+    #[command(flatten)]
+    pub images: OriginArgs,
     #[command(flatten)]
     pub cluster: ClusterArgs,
 }

@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use authlab_lab::checkout::Checkout;
+use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::source::nearest;
 use authlab_lab::state::BackendKind;
@@ -61,7 +62,11 @@ pub fn interrupted() -> ExitCode {
 }
 
 /// Makes sure that what a backend starts is built; says what is under way.
-pub async fn prepare_tools(kind: BackendKind, kubernetes: Kubernetes) -> miette::Result<()> {
+pub async fn prepare_tools(
+    kind: BackendKind,
+    kubernetes: Kubernetes,
+    origin: Origin,
+) -> miette::Result<()> {
     let (checkout, progress) = (Checkout::here(), Terminal::stderr());
     if matches!(kind, BackendKind::Process | BackendKind::Kind) {
         let needed = [tools::ETCD, tools::DEX, tools::kubernetes(kubernetes)];
@@ -69,7 +74,13 @@ pub async fn prepare_tools(kind: BackendKind, kubernetes: Kubernetes) -> miette:
     }
     if kind == BackendKind::Kind {
         tools::ensure(checkout.root(), &[tools::KIND], &progress).await?;
-        containers::ensure(checkout.root(), &containers::ALL, kubernetes, &progress).await?;
+        let all = &containers::ALL;
+        let images = containers::ensure(checkout.root(), all, kubernetes, origin, &progress);
+        for image in images.await? {
+            if origin != Origin::Built {
+                terminal::note(&format!("{}: {}", image.kind.name(), image.origin));
+            }
+        }
     }
     Ok(())
 }

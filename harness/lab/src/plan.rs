@@ -16,6 +16,7 @@ pub use self::labs::{lab_path, names, no_lab};
 
 use self::labs::is_name;
 use crate::backend::existing::Target;
+use crate::images::Origin;
 use crate::kubernetes::Kubernetes;
 use crate::source::{Source, SourceError, files, nearest};
 use crate::spec::{
@@ -114,6 +115,9 @@ pub struct Plan {
     /// The version of Kubernetes, where the lab runs real components.
     #[serde(default, skip_serializing_if = "Kubernetes::is_default")]
     pub kubernetes: Kubernetes,
+    /// Where the images of its containers come from.
+    #[serde(default, skip_serializing_if = "Origin::is_default")]
+    pub images: Origin,
     /// The lab file, where `authentication` comes from it: for errors to show.
     pub file: Option<Text>,
 }
@@ -172,6 +176,7 @@ impl Plan {
             existing: None,
             workers: file.kind.workers,
             kubernetes: Kubernetes::default(),
+            images: Origin::default(),
             file: Some(Text {
                 name: source.name().to_owned(),
                 text: source.text().to_owned(),

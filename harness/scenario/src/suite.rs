@@ -11,6 +11,7 @@ use authlab_lab::bundle::{self, Bundle, Subject};
 use authlab_lab::checkout::Checkout;
 use authlab_lab::folder::Folder;
 use authlab_lab::host::{Host, Unstarted};
+use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::lifecycle::{self, UpError};
 use authlab_lab::plan::Plan;
@@ -31,6 +32,8 @@ pub struct Options {
     pub existing: Option<Found>,
     /// The version of Kubernetes, where the labs run real components.
     pub kubernetes: Kubernetes,
+    /// Where the images of containers come from.
+    pub images: Origin,
     /// How many labs may run at once.
     pub jobs: usize,
     /// Leave the labs running afterwards, in the background.
@@ -135,6 +138,7 @@ fn groups(
         match plan {
             Ok(mut plan) => {
                 plan.kubernetes = options.backend.kubernetes(options.kubernetes);
+                plan.images = options.images;
                 plan.existing = existing.map(|found| found.target.clone());
                 let start = plan.identity();
                 let lab = match options.backend {

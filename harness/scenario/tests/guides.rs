@@ -10,6 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use authlab_lab::checkout::Checkout;
+use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::style::Style;
@@ -65,6 +66,7 @@ async fn run(root: &Path, path: &str) -> ScenarioReport {
     let options = suite::Options {
         backend: BackendKind::Embedded,
         kubernetes: Kubernetes::default(),
+        images: Origin::default(),
         existing: None,
         jobs: 1,
         keep: false,

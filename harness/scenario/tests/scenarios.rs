@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use authlab_lab::checkout::Checkout;
+use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::style::Style;
@@ -67,6 +68,7 @@ fn test(
         let options = suite::Options {
             backend,
             kubernetes,
+            images: Origin::default(),
             existing: None,
             jobs: 1,
             keep: false,

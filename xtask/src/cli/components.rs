@@ -1,5 +1,6 @@
 //! Flags that say which real components are meant, and of which version.
 
+use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::state::BackendKind;
 use clap::Args;
@@ -47,6 +48,27 @@ impl KubernetesArgs {
     }
 }
 
+/// Where container images come from.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct OriginArgs {
+    /// Where container images come from: `official` ones by the digests of ci/images/official.yaml,
+    /// or built here; `auto` takes the official ones where Docker can pull them [default: built].
+    #[arg(long, value_name = "ORIGIN", value_parser = origins())]
+    pub images: Option<Origin>,
+}
+
+fn origins() -> impl TypedValueParser<Value = Origin> {
+    PossibleValuesParser::new(["built", "official", "auto"])
+        .try_map(|name| Origin::named(&name).ok_or("there is none of that name"))
+}
+
+impl OriginArgs {
+    /// What is meant.
+    pub fn wanted(self) -> Origin {
+        self.images.unwrap_or_default()
+    }
+}
+
 /// Flags of `tools`.
 #[derive(Debug, Args)]
 pub struct ToolsArgs {
@@ -69,6 +91,9 @@ pub struct ImagesArgs {
     pub images: Vec<String>,
     #[command(flatten)]
     pub kubernetes: KubernetesArgs,
+    /// Where they come from, as `--images` says elsewhere [default: built].
+    #[arg(long, value_name = "ORIGIN", value_parser = origins())]
+    pub from: Option<Origin>,
     /// As JSON.
     #[arg(long)]
     pub json: bool,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Backend, ClusterArgs, KubernetesArgs};
+use super::{Backend, ClusterArgs, KubernetesArgs, OriginArgs};
 
 /// Flags of `e2e`.
 #[derive(Debug, Args)]
@@ -45,6 +45,8 @@ pub struct E2eArgs {
     pub annotations: bool,
     #[command(flatten)]
     pub kubernetes: KubernetesArgs,
+    #[command(flatten)]
+    pub images: OriginArgs,
     #[command(flatten)]
     pub cluster: ClusterArgs,
 }

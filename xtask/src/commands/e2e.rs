@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 
 use authlab_lab::bundle::Bundle;
 use authlab_lab::checkout::Checkout;
+use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::{Report, annotations, junit, live::Live, style::Style, terminal};
@@ -40,6 +41,7 @@ pub fn run(args: &E2eArgs) -> Ended {
         let backend = args.backend.into();
         let kubernetes = args.kubernetes.wanted_on(&[backend])?;
         let mut options = options(backend, kubernetes, args.jobs, args.keep);
+        options.images = args.images.wanted();
         options.existing = tokio::select! {
             found = existing::cluster(options.backend, &args.cluster) => found?,
             () = cancel.cancelled() => None,
@@ -190,6 +192,7 @@ fn options(
     Options {
         backend,
         kubernetes,
+        images: Origin::default(),
         existing: None,
         jobs: jobs.unwrap_or(cores),
         keep,
@@ -206,7 +209,7 @@ async fn suite_on(
     cancel: &CancellationToken,
 ) -> miette::Result<Report> {
     tokio::select! {
-        ready = prepare_tools(options.backend, options.kubernetes) => ready?,
+        ready = prepare_tools(options.backend, options.kubernetes, options.images) => ready?,
         () = cancel.cancelled() => {}
     }
     reap(checkout).await;

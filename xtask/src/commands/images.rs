@@ -18,7 +18,7 @@ pub fn run(args: &ImagesArgs) -> Ended {
     let built = interruptible(async |cancel| {
         let (checkout, progress) = (Checkout::here(), Terminal::stderr());
         tokio::select! {
-            built = images::ensure(checkout.root(), &wanted, kubernetes, &progress) => Ok(Some(built?)),
+            built = images::ensure(checkout.root(), &wanted, kubernetes, args.from.unwrap_or_default(), &progress) => Ok(Some(built?)),
             () = cancel.cancelled() => Ok(None),
         }
     })?;
@@ -29,6 +29,7 @@ pub fn run(args: &ImagesArgs) -> Ended {
         let images = built.iter().map(|image| {
             json!({
                 "name": image.kind.name(), "reference": image.reference, "bytes": image.size,
+                "origin": image.origin,
             })
         });
         terminal::json(&images.collect::<Value>())?;
@@ -36,10 +37,11 @@ pub fn run(args: &ImagesArgs) -> Ended {
     }
     for image in built {
         terminal::line(format_args!(
-            "{:<6} {:<44} {:>5} MB  built here from ci/tools",
+            "{:<8} {:<44} {:>5} MB  {}",
             image.kind.name(),
             image.reference,
-            image.size / 1_000_000
+            image.size / 1_000_000,
+            image.origin
         ));
     }
     Ok(ExitCode::SUCCESS)

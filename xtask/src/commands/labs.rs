@@ -24,13 +24,14 @@ pub fn up(args: &UpArgs) -> Ended {
         let kubernetes = kind.kubernetes(args.kubernetes.wanted_on(&[kind])?);
         let mut plan = Plan::load(checkout.root(), &args.lab)?;
         plan.kubernetes = kubernetes;
+        plan.images = args.images.wanted();
         let mut id = format!("{}-{}", args.lab, kind.name());
         if !kubernetes.is_default() {
             id = format!("{id}-{}", kubernetes.name());
         }
         reap(&checkout).await;
         tokio::select! {
-            ready = prepare_tools(kind, kubernetes) => ready?,
+            ready = prepare_tools(kind, kubernetes, plan.images) => ready?,
             () = cancel.cancelled() => return Ok(interrupted()),
         }
         let found = tokio::select! {

@@ -57,6 +57,19 @@ pub enum ImagesError {
         /// The last lines of it.
         lines: String,
     },
+    /// The file of official images is at fault.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Pins(#[from] crate::source::SourceError),
+    /// An official image was asked for by name, and is not to be had.
+    #[error("the official image {image} cannot be pulled: {why}")]
+    #[diagnostic(help("`--images auto` builds one here where the registry does not answer"))]
+    NotPulled {
+        /// The image, by its digest.
+        image: String,
+        /// Why, in the words of Docker's client.
+        why: String,
+    },
     /// Everything ended well, and still it is not there.
     #[error("Docker has no image {reference} after its build")]
     NotMade {

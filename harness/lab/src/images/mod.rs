@@ -1,4 +1,5 @@
-//! Container images, built from the programs of `ci/tools/` by the recipes of `ci/images/`.
+//! Container images: built from the programs of `ci/tools/` by the recipes of `ci/images/`, or
+//! official ones.
 //!
 //! An image is tagged with a key made of its recipe and its programs: what is there under its tag
 //! is never built again. Docker's own store is the cache.
@@ -10,6 +11,7 @@ mod docker;
 mod error;
 mod keycloak;
 mod node;
+mod official;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -17,6 +19,10 @@ use std::time::Instant;
 use tokio::process::Command;
 
 pub use error::ImagesError;
+pub use official::Origin;
+pub(crate) use official::is_official;
+
+use official::{Pin, take};
 
 use crate::kubernetes::Kubernetes;
 use crate::tools::cache::Cache;
@@ -60,6 +66,8 @@ pub struct Image {
     pub reference: String,
     /// Its size in bytes, layers shared with others included.
     pub size: u64,
+    /// Where it comes from and why from there, for people.
+    pub origin: String,
 }
 
 /// Makes sure that Docker has these images, a node being of that version of Kubernetes, and that their programs are built. Ends soon when that
@@ -71,12 +79,24 @@ pub async fn ensure(
     root: &Path,
     wanted: &[Kind],
     kubernetes: Kubernetes,
+    origin: Origin,
     progress: &dyn Progress,
 ) -> Result<Vec<Image>, ImagesError> {
     docker::answers().await?;
     let mut images = Vec::new();
     for kind in wanted {
-        images.push(match kind {
+        let pin = match origin {
+            Origin::Built => None,
+            Origin::Official | Origin::Auto => Pin::of(root, *kind, kubernetes)?,
+        };
+        let why = match take(*kind, pin.as_ref(), origin, progress).await? {
+            Ok(image) => {
+                images.push(image);
+                continue;
+            }
+            Err(why) => why,
+        };
+        let mut image = match kind {
             Kind::Node => {
                 one(
                     &node::Recipe::read(root, kubernetes, progress).await?,
@@ -87,10 +107,15 @@ pub async fn ensure(
             Kind::Client => one(&client::Recipe::read(root)?, progress).await?,
             Kind::Dex => one(&dex::Recipe::read(root, progress).await?, progress).await?,
             Kind::Keycloak => one(&keycloak::Recipe::read(root, progress).await?, progress).await?,
-        });
+        };
+        image.origin.push_str(&why);
+        images.push(image);
     }
     Ok(images)
 }
+
+/// Said of an image that a recipe has made.
+const BUILT: &str = "built here from ci/tools";
 
 /// How one image is made.
 trait Recipe {
@@ -107,6 +132,7 @@ async fn one(recipe: &impl Recipe, progress: &dyn Progress) -> Result<Image, Ima
         kind,
         reference: reference.to_owned(),
         size,
+        origin: BUILT.to_owned(),
     };
     if let Some(size) = docker::size(reference).await? {
         return Ok(found(size));

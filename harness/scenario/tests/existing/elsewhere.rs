@@ -7,6 +7,7 @@ use std::process::Command;
 use authlab_lab::backend::existing::{Found, Target, look};
 use authlab_lab::checkout::Checkout;
 use authlab_lab::host::Host;
+use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::plan::Plan;
 use authlab_lab::state::BackendKind;
@@ -35,6 +36,7 @@ async fn run(checkout: &Checkout, part: &str) -> (Report, String) {
     let options = Options {
         backend: BackendKind::Existing,
         kubernetes: Kubernetes::default(),
+        images: Origin::default(),
         existing: Some(found().await),
         jobs: 1,
         keep: false,

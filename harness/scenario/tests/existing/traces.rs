@@ -1,6 +1,7 @@
 //! What a lab leaves in the cluster: nothing, however it ends.
 
 use authlab_lab::checkout::Checkout;
+use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::style::Style;
@@ -33,6 +34,7 @@ async fn what_can_run_passes_the_rest_is_counted_with_its_reason_and_nothing_is_
     let options = Options {
         backend: BackendKind::Existing,
         kubernetes: Kubernetes::default(),
+        images: Origin::default(),
         existing: Some(found(&there).await),
         jobs: 1,
         keep: false,

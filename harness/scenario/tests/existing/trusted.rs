@@ -5,6 +5,7 @@ use std::path::Path;
 use authlab_lab::backend::existing::look;
 use authlab_lab::checkout::Checkout;
 use authlab_lab::host::Host;
+use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::plan::Plan;
 use authlab_lab::state::{BackendKind, State};
@@ -74,6 +75,7 @@ async fn people_log_in_through_it_and_without_that_word_they_are_ignored() {
         let options = Options {
             backend: BackendKind::Existing,
             kubernetes: Kubernetes::default(),
+            images: Origin::default(),
             existing: Some(found.clone()),
             jobs: 1,
             keep: false,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use authlab_lab::checkout::Checkout;
 use authlab_lab::host::Host;
-use authlab_lab::images;
+use authlab_lab::images::{self, Origin};
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::lifecycle;
 use authlab_lab::plan::Plan;
@@ -113,6 +113,7 @@ impl Bare {
             root,
             &[images::Kind::Node],
             Kubernetes::default(),
+            Origin::default(),
             &progress,
         )
         .await?;

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use authlab_lab::checkout::Checkout;
 use authlab_lab::control::{self, By, Configure, Request, Response};
 use authlab_lab::host::Host;
+use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::lifecycle;
 use authlab_lab::plan::{self, Authentication, Plan};
@@ -38,13 +39,18 @@ pub fn run(args: &BenchArgs) -> Ended {
         let embedded = embedded::measure(&checkout, args.runs).await?;
         out.push_str(&table("`embedded`", &embedded));
         if args.process {
-            prepare_tools(BackendKind::Process, Kubernetes::default()).await?;
+            prepare_tools(
+                BackendKind::Process,
+                Kubernetes::default(),
+                Origin::default(),
+            )
+            .await?;
             let (series, ratio) = process::measure(&checkout, args.runs.min(5)).await?;
             out.push_str(&table("`process`", &series));
             out.push_str(&ratio);
         }
         if args.kind {
-            prepare_tools(BackendKind::Kind, Kubernetes::default()).await?;
+            prepare_tools(BackendKind::Kind, Kubernetes::default(), Origin::default()).await?;
             let measured = kind::measure(&checkout, args.runs.min(3)).await?;
             out.push_str(&table("`kind`", &measured.series));
             out.push_str(&measured.text);
@@ -103,6 +109,7 @@ async fn suite(
         existing: None,
         backend,
         kubernetes: Kubernetes::default(),
+        images: Origin::default(),
         jobs: std::thread::available_parallelism().map_or(1, NonZero::get),
         keep: false,
     };

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::images::is_official;
+
 /// What of this machine is seen in a node. What the API server reads is there under the same path.
 #[derive(Debug)]
 pub(super) struct Mounts {
@@ -95,7 +97,7 @@ pub(super) fn text(
     let mount = |host: &Path, inside: &str| json!({ "hostPath": host, "containerPath": inside });
     let (server, lab_ca) = (&mounts.server, &mounts.lab_ca);
     let same = |path: &Path| json!({ "hostPath": path, "containerPath": path });
-    let kubeadm = Kubeadm::of(image);
+    let (kubeadm, official) = (Kubeadm::of(image), is_official(image));
     let flag = |name: &str, value: String| (name.to_owned(), value);
     let file = |name: &str| server.join(name).display().to_string();
     let mut flags = vec![
@@ -128,9 +130,11 @@ pub(super) fn text(
     let mut kubelet = json!({
         "kind": "KubeletConfiguration",
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
-        // The node's container runtime is told the same.
-        "cgroupDriver": "cgroupfs",
     });
+    if !official {
+        // The node's container runtime is told the same.
+        kubelet["cgroupDriver"] = "cgroupfs".into();
+    }
     if !cgroup_v2 {
         kubelet["failCgroupV1"] = false.into();
     }
@@ -153,7 +157,11 @@ pub(super) fn text(
         json!({
             "role": "worker",
             "image": image,
-            "extraMounts": [mount(network, "/etc/cni/net.d"), same(lab_ca)],
+            "extraMounts": match official {
+                // By which it is known to be the lab's.
+                true => vec![same(lab_ca)],
+                false => vec![mount(network, "/etc/cni/net.d"), same(lab_ca)],
+            },
         })
     };
     nodes.extend(mounts.workers.iter().map(worker));
@@ -163,7 +171,8 @@ pub(super) fn text(
         "networking": {
             "apiServerAddress": "127.0.0.1",
             "apiServerPort": port,
-            "disableDefaultCNI": true,
+            // An image of ours brings its own.
+            "disableDefaultCNI": !official,
         },
         // JSON is YAML.
         "kubeadmConfigPatches": [cluster.to_string(), init.to_string(), kubelet.to_string()],

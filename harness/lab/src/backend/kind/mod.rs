@@ -201,8 +201,14 @@ impl Workshop {
             wanted.extend(missing.iter().filter(|(_, there)| !there).map(|it| it.0));
         }
         let tools = tools::ensure(checkout.root(), &[tools::KIND], &progress).await?;
-        let images =
-            images::ensure(checkout.root(), &wanted, site.plan.kubernetes, &progress).await?;
+        let images = images::ensure(
+            checkout.root(),
+            &wanted,
+            site.plan.kubernetes,
+            site.plan.images,
+            &progress,
+        )
+        .await?;
         Ok(Self {
             kind: tools.path("kind")?.to_owned(),
             runner: container::runner(&progress).await?,
@@ -249,8 +255,12 @@ impl Workshop {
             .filter_map(|file| site.values.get(&format!("lab.file.{file}")));
         let file = file.display().to_string();
         let files: Vec<String> = files.cloned().chain([file.clone()]).collect();
-        let command = ["serve".to_owned(), file];
         let image = self.image(Of::Dex).await?;
+        let mut command = vec!["serve".to_owned(), file];
+        if images::is_official(image) {
+            // What it begins with prepares files, then runs what it is told.
+            command.insert(0, "dex".to_owned());
+        }
         let program = container::program(site, &self.runner, name, (image, &command, &files))?;
         Ok(self.with_docker(program))
     }
@@ -331,19 +341,15 @@ impl Workshop {
             "requestheader-uid-headers".to_owned(),
             "X-Remote-Uid".to_owned(),
         ));
-        let text = config::text(
-            self.image(Of::Node).await?,
-            port,
-            &mounts,
-            &flags,
-            config::cgroup_v2(),
-        );
+        let image = self.image(Of::Node).await?;
+        let is_official = images::is_official(image);
+        let text = config::text(image, port, &mounts, &flags, config::cgroup_v2());
         let config = write(
             site.folder.join(format!("{cluster}-kind.yaml")),
             text.as_bytes(),
         )?;
         self.create(site, &node.name, &config).await?;
-        nodes::connect(&node.container, &mounts.workers).await?;
+        nodes::connect(&node.container, &mounts.workers, is_official).await?;
         if site.plan.services.is_empty() {
             return Ok(());
         }

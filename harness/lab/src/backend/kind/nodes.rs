@@ -37,11 +37,23 @@ pub(super) fn folders(site: &Site, cluster: &str) -> Result<Vec<PathBuf>, LabErr
 }
 
 /// Connects the pods of all nodes of the cluster whose first node is the container `first`; nothing
-/// where there are no workers.
-pub(super) async fn connect(first: &str, workers: &[PathBuf]) -> Result<(), LabError> {
+/// where there are no workers. Official nodes do that themselves.
+pub(super) async fn connect(
+    first: &str,
+    workers: &[PathBuf],
+    is_official: bool,
+) -> Result<(), LabError> {
     if workers.is_empty() {
         return Ok(());
     }
+    if !is_official {
+        network(first, workers).await?;
+    }
+    let forget = ["delete", "secret", "--namespace", "kube-system", TOKEN];
+    kubectl(first, &forget).await.map(drop)
+}
+
+async fn network(first: &str, workers: &[PathBuf]) -> Result<(), LabError> {
     let nodes = until("the range of each node's pods", KNOWN, || async {
         match nodes(first).await {
             Ok(nodes) if nodes.len() > workers.len() => Look::Ready(nodes),
@@ -69,8 +81,7 @@ pub(super) async fn connect(first: &str, workers: &[PathBuf]) -> Result<(), LabE
             docker::ask(&[exec.as_slice(), &way].concat()).await?;
         }
     }
-    let forget = ["delete", "secret", "--namespace", "kube-system", TOKEN];
-    kubectl(first, &forget).await.map(drop)
+    Ok(())
 }
 
 /// What kind calls a worker of the cluster of `first`, counted from 0.

@@ -48,6 +48,16 @@ fn a_worker_has_the_same_image_and_waits_for_its_network() {
 }
 
 #[test]
+fn an_official_node_has_its_own_network_and_control_groups() {
+    let ours = text("authlab/node:v1.35.4-0123", 26443, &mounts(), &[], true);
+    assert!(ours.contains("disableDefaultCNI: true") && ours.contains("cgroupDriver"));
+    let official = "authlab/node:v1.35.0-official-452d707d4862";
+    let theirs = text(official, 26443, &mounts(), &[], true);
+    assert!(theirs.contains("disableDefaultCNI: false") && !theirs.contains("cgroupDriver"));
+    assert!(theirs.contains("kubeadm.k8s.io/v1beta3"));
+}
+
+#[test]
 fn patches_have_the_form_that_the_version_wants() {
     let patches = |image: &str| -> Vec<Value> {
         let config: Value =
