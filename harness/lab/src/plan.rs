@@ -237,6 +237,14 @@ impl Plan {
             .map(|byte| format!("{byte:02x}"))
             .collect()
     }
+
+    /// Whether one of its providers is of that kind.
+    #[must_use]
+    pub fn has(&self, kind: ProviderKind) -> bool {
+        self.providers
+            .values()
+            .any(|provider| provider.kind == kind)
+    }
 }
 
 /// The path of a lab's file below the checkout's root.

@@ -1,7 +1,6 @@
 //! `cargo xtask e2e` and `cargo xtask diff`: scenarios, run and reported.
 
 use std::io::{IsTerminal, stderr, stdout};
-use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::PoisonError;
@@ -172,12 +171,11 @@ fn archive(checkout: &Checkout, report: &Report, seen: Bundle, file: Option<&Pat
 }
 
 fn options(backend: BackendKind, jobs: Option<usize>, keep: bool) -> Options {
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let usual = Options::of(backend);
     Options {
-        backend,
-        existing: None,
-        jobs: jobs.unwrap_or(cores),
+        jobs: jobs.unwrap_or(usual.jobs),
         keep,
+        ..usual
     }
 }
 
