@@ -3,22 +3,20 @@
 //! The driver makes it, the lab host gets it as JSON. Placeholders are still in place: their
 //! values exist only once addresses are bound.
 
-mod labs;
+mod fixtures;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use self::labs::{lab_path, names, no_lab};
-
-use self::labs::is_name;
+use self::fixtures::{BELOW, is_name};
+pub use self::fixtures::{fixture, lab_path, names, no_lab};
 use crate::backend::existing::Target;
 use crate::images::Origin;
 use crate::kubernetes::Kubernetes;
-use crate::source::{Source, SourceError, files, nearest};
+use crate::source::{Source, SourceError, nearest};
 use crate::spec::{
     self, ApiServerSpec, ClientSpec, LabFile, ProviderKind, ProviderSpec, ServiceSpec, UserSpec,
 };
@@ -121,10 +119,6 @@ pub struct Plan {
     /// The lab file, where `authentication` comes from it: for errors to show.
     pub file: Option<Text>,
 }
-
-/// `fixtures/` below the checkout's root.
-const FIXTURES: &str = "fixtures";
-const BELOW: &str = "paths are below `fixtures/`";
 
 impl Plan {
     /// Reads `fixtures/labs/<lab>.yaml` below `root` and every file it names.
@@ -256,57 +250,14 @@ impl Plan {
             .map(|byte| format!("{byte:02x}"))
             .collect()
     }
-}
 
-/// Reads a fixture by its path below `fixtures/`.
-///
-/// # Errors
-/// When it cannot be read, or lies elsewhere; the message names the nearest path.
-pub fn fixture(root: &Path, path: &Path) -> Result<Text, SourceError> {
-    let below = path
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
-    if !below || path.as_os_str().is_empty() {
-        let name = path.display().to_string();
-        let error = Source::new(&name, "").unread(format!("`{name}` lies elsewhere"));
-        return Err(error.or_help(BELOW));
+    /// Whether one of its providers is of that kind.
+    #[must_use]
+    pub fn has(&self, kind: ProviderKind) -> bool {
+        self.providers
+            .values()
+            .any(|provider| provider.kind == kind)
     }
-    match Source::read(root, &Path::new(FIXTURES).join(path)) {
-        Ok(source) => Ok(Text {
-            name: source.name().to_owned(),
-            text: source.text().to_owned(),
-        }),
-        Err(error) => Err(match neighbour(root, path) {
-            Some(near) => error.or_help(format!("did you mean `{near}`?")),
-            None => error.or_help(BELOW),
-        }),
-    }
-}
-
-/// The fixture that was most likely meant: one of that folder with a name like it, or one of that
-/// very name in another folder, or one in the folder of that name.
-fn neighbour(root: &Path, path: &Path) -> Option<String> {
-    let fixtures = root.join(FIXTURES);
-    let all = files(&fixtures, &["yaml", "json"]);
-    let known: Vec<&Path> = all
-        .iter()
-        .filter_map(|file| file.strip_prefix(&fixtures).ok())
-        .collect();
-    let stem = |path: &'_ Path| path.file_stem().and_then(OsStr::to_str).map(str::to_owned);
-    let beside = known.iter().filter(|file| file.parent() == path.parent());
-    let stems: Vec<(String, &Path)> = beside
-        .filter_map(|file| Some((stem(file)?, *file)))
-        .collect();
-    let near = nearest(&stem(path)?, stems.iter().map(|(stem, _)| stem.as_str()));
-    let near = stems.iter().find(|(stem, _)| Some(stem.as_str()) == near);
-    let meant = match near {
-        Some((_, file)) => file.to_path_buf(),
-        None => known
-            .iter()
-            .find(|file| file.file_name() == path.file_name() || file.starts_with(path))?
-            .to_path_buf(),
-    };
-    Some(meant.display().to_string())
 }
 
 fn referenced(

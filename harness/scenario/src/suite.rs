@@ -1,6 +1,8 @@
 //! A run of many scenarios: labs are started for them, shared where starting is slow, and ended.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +17,7 @@ use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::lifecycle::{self, UpError};
 use authlab_lab::plan::Plan;
+use authlab_lab::spec::ProviderKind;
 use authlab_lab::state::{BackendKind, STATE_FILE, State};
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio_util::sync::CancellationToken;
@@ -38,6 +41,27 @@ pub struct Options {
     pub jobs: usize,
     /// Leave the labs running afterwards, in the background.
     pub keep: bool,
+}
+
+impl Options {
+    /// As usual on that backend: two labs a core, because they wait a good deal for each other's
+    /// clocks; of clusters in containers, which are whole machines, one.
+    #[must_use]
+    pub fn of(backend: BackendKind) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let jobs = match backend {
+            BackendKind::Embedded | BackendKind::Process => 2 * cores,
+            BackendKind::Kind | BackendKind::Existing => cores,
+        };
+        Self {
+            backend,
+            existing: None,
+            kubernetes: Kubernetes::default(),
+            images: Origin::default(),
+            jobs,
+            keep: false,
+        }
+    }
 }
 
 /// Scenarios that one lab serves, one after the other, by what the lab starts with: its API server is
@@ -165,9 +189,15 @@ fn groups(
     }
     let groups = groups.into_values();
     let mut groups: Vec<Group> = groups.map(|it| it.into_values().collect()).collect();
-    // The longest first, so that the last lab does not run alone for long.
+    // The longest first, so that the last lab does not run alone for long; before all others those
+    // whose Keycloak boots while they wait.
+    let waits = |group: &Group| {
+        group
+            .iter()
+            .any(|turn| turn.plan.has(ProviderKind::Keycloak))
+    };
     let scenarios = |group: &Group| group.iter().map(|turn| turn.indices.len()).sum::<usize>();
-    groups.sort_by_key(|group| std::cmp::Reverse(scenarios(group)));
+    groups.sort_by_key(|group| Reverse((waits(group), scenarios(group))));
     groups
 }
 

@@ -23,7 +23,7 @@ pub struct E2eArgs {
     /// Only say which scenarios would run.
     #[arg(long, conflicts_with_all = ["keep", "junit", "json", "annotations"])]
     pub list: bool,
-    /// How many labs at once [default: one a core].
+    /// How many labs at once [default: two a core; of clusters in containers, one].
     #[arg(long)]
     pub jobs: Option<usize>,
     /// Write a JUnit XML report to this file.
@@ -64,7 +64,7 @@ pub struct DiffArgs {
     pub right: Backend,
     #[command(flatten)]
     pub kubernetes: KubernetesArgs,
-    /// How many labs at once [default: one a core].
+    /// How many labs at once [default: two a core; of clusters in containers, one].
     #[arg(long)]
     pub jobs: Option<usize>,
     /// Print the differences as JSON.

@@ -1,14 +1,12 @@
 //! `cargo xtask e2e` and `cargo xtask diff`: scenarios, run and reported.
 
 use std::io::{IsTerminal, stderr, stdout};
-use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::PoisonError;
 
 use authlab_lab::bundle::Bundle;
 use authlab_lab::checkout::Checkout;
-use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::{Report, annotations, junit, live::Live, style::Style, terminal};
@@ -188,14 +186,12 @@ fn options(
     jobs: Option<usize>,
     keep: bool,
 ) -> Options {
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let usual = Options::of(backend);
     Options {
-        backend,
         kubernetes,
-        images: Origin::default(),
-        existing: None,
-        jobs: jobs.unwrap_or(cores),
+        jobs: jobs.unwrap_or(usual.jobs),
         keep,
+        ..usual
     }
 }
 

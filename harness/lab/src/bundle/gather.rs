@@ -140,7 +140,10 @@ async fn gather(Subject { folder, plan, why }: Subject) -> Bundle {
             .to_string();
         file(&mut bundle, &path, &format!("{top}/{name}"), kind, &scrub);
     }
-    if uses_keycloak(kept.as_ref()) {
+    if kept
+        .as_ref()
+        .is_some_and(|plan| plan.has(ProviderKind::Keycloak))
+    {
         let log = keycloak.join(exec::LOG);
         let path = format!("{top}/logs/keycloak.log");
         let what = "log of the Keycloak that all labs of this checkout share";
@@ -151,13 +154,6 @@ async fn gather(Subject { folder, plan, why }: Subject) -> Bundle {
         _ => bundle.miss(&format!("{top}: events and roles: the lab does not run")),
     }
     bundle
-}
-
-fn uses_keycloak(plan: Option<&Plan>) -> bool {
-    plan.is_some_and(|plan| {
-        let mut providers = plan.providers.values();
-        providers.any(|provider| provider.kind == ProviderKind::Keycloak)
-    })
 }
 
 /// The files of a plan, as a lab has them.

@@ -10,7 +10,7 @@ use miette::{IntoDiagnostic, WrapErr, miette};
 use tokio_util::sync::CancellationToken;
 
 use super::series::Series;
-use super::{down, logins, some, start, suite};
+use super::{MANY, down, logins, some, start, suite};
 
 const KIND: BackendKind = BackendKind::Embedded;
 
@@ -36,7 +36,7 @@ pub async fn measure(checkout: &Checkout, runs: usize) -> miette::Result<Vec<Ser
     let mut many = Series::new("100 scenarios, one lab each", "under 10 s");
     let mut steps = Vec::new();
     for _ in 0..runs.min(5) {
-        for (series, number) in [(&mut few, 25), (&mut many, 100)] {
+        for (series, number) in [(&mut few, 25), (&mut many, MANY)] {
             let begun = Instant::now();
             steps.push(suite(checkout, &some(&cases, number), KIND).await?);
             series.since(begun);

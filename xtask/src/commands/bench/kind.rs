@@ -17,14 +17,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::chart::Watch;
 use super::series::Series;
-use super::{down, some, start};
+use super::{MANY, down, some, start};
 use crate::terminal;
 
 const KIND: BackendKind = BackendKind::Kind;
 /// What is bare is called so: its cluster and its network.
 const BARE: &str = "authlab-bench";
-/// How many scenarios one cluster runs.
-const MANY: usize = 100;
 
 /// What was measured.
 pub struct Measured {

@@ -31,6 +31,9 @@ use super::{Ended, prepare_tools, runtime};
 use crate::cli::BenchArgs;
 use crate::terminal;
 
+/// How many scenarios are many.
+const MANY: usize = 100;
+
 /// `cargo xtask bench`
 pub fn run(args: &BenchArgs) -> Ended {
     let checkout = Checkout::here();
@@ -105,14 +108,7 @@ async fn suite(
     cases: &[Case],
     backend: BackendKind,
 ) -> miette::Result<Vec<StepReport>> {
-    let options = Options {
-        existing: None,
-        backend,
-        kubernetes: Kubernetes::default(),
-        images: Origin::default(),
-        jobs: std::thread::available_parallelism().map_or(1, NonZero::get),
-        keep: false,
-    };
+    let options = Options::of(backend);
     let cancel = CancellationToken::new();
     let quiet = |_: &authlab_scenario::Event<'_>| {};
     let report = suite::all(checkout, cases, options, &quiet, &cancel).await;

@@ -96,7 +96,9 @@ impl ApiServer {
                 path: tools.path(NAME)?.to_owned(),
                 args: flags.into_iter().map(Into::into).collect(),
                 folder: site.folder.clone(),
-                environment: Vec::new(),
+                // It makes a great deal at its start that stays: looking for garbage in that less
+                // often spares a fifth of the processor time until it is ready.
+                environment: vec![("GOGC", "400".into()), ("GOMEMLIMIT", "1GiB".into())],
             },
             port,
             config: folder.join(CONFIG),

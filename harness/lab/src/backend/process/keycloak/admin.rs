@@ -1,12 +1,14 @@
 //! What labs ask of the server as its administrator, by the admin REST API.
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
+use super::keys;
 use crate::backend::LabError;
 use crate::backend::process::admin::chain;
 
@@ -25,6 +27,8 @@ pub(super) struct Admin {
     http: Client,
     url: String,
     password: SecretString,
+    /// The last one, and until when it serves.
+    token: Mutex<Option<(SecretString, Instant)>>,
 }
 
 impl Admin {
@@ -33,6 +37,7 @@ impl Admin {
             http: authlab_pki::http::client(ca)?,
             url: format!("https://127.0.0.1:{port}"),
             password,
+            token: Mutex::default(),
         })
     }
 
@@ -102,24 +107,13 @@ impl Admin {
         let about = self.read(&format!("/{realm}")).await?;
         let algorithm = about["defaultSignatureAlgorithm"].as_str();
         let algorithm = algorithm.filter(|name| !name.is_empty()).unwrap_or("RS256");
-        let keys = self
-            .read(&format!("/{realm}/components?type={KEY_PROVIDER}"))
-            .await?;
-        let priority = FIRST_PRIORITY + keys.as_array().map_or(0, Vec::len);
-        let mut config = json!({
-            "priority": [priority.to_string()], "enabled": ["true"], "active": ["true"],
-        });
-        let provider = match algorithm {
-            "ES256" => ("ecdsa-generated", "ecdsaEllipticCurveKey", "P-256"),
-            "ES384" => ("ecdsa-generated", "ecdsaEllipticCurveKey", "P-384"),
-            "ES512" => ("ecdsa-generated", "ecdsaEllipticCurveKey", "P-521"),
-            "EdDSA" => ("eddsa-generated", "eddsaEllipticCurveKey", "Ed25519"),
-            _ => ("rsa-generated", "algorithm", algorithm),
-        };
-        config[provider.1] = json!([provider.2]);
+        let path = format!("/{realm}/components?type={}", keys::PROVIDER);
+        let there = self.read(&path).await?;
+        let priority = FIRST_PRIORITY + there.as_array().map_or(0, Vec::len);
+        let (provider, config) = keys::signer(algorithm, priority)?;
         let component = json!({
             "name": format!("rotated-{priority}"), "parentId": about["id"],
-            "providerType": KEY_PROVIDER, "providerId": provider.0, "config": config,
+            "providerType": keys::PROVIDER, "providerId": provider, "config": config,
         });
         let path = format!("/{realm}/components");
         match self
@@ -140,14 +134,15 @@ impl Admin {
         }
     }
 
-    /// One request below `/admin/realms`. The administrator's tokens live for a minute only: each
-    /// request has its own.
-    async fn call(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<String>,
-    ) -> Result<(StatusCode, String), LabError> {
+    /// The administrator's token: the server hashes a password for each, which takes it longer than
+    /// most of what is asked.
+    async fn token(&self, path: &str) -> Result<SecretString, LabError> {
+        let mut held = self.token.lock().await;
+        if let Some((token, until)) = &*held
+            && Instant::now() < *until
+        {
+            return Ok(token.clone());
+        }
         let form = [
             ("grant_type", "password"),
             ("client_id", "admin-cli"),
@@ -155,14 +150,31 @@ impl Admin {
             ("password", self.password.expose_secret()),
         ];
         let url = format!("{}/realms/master/protocol/openid-connect/token", self.url);
+        let begun = Instant::now();
         let request = self.http.post(url).form(&form).timeout(ANSWER);
         let answer = request.send().await;
         let answer = answer.map_err(|error| unanswered(path, &error))?;
         let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
-        let token: Value = serde_json::from_str(&text).unwrap_or_default();
-        let Some(token) = token["access_token"].as_str() else {
+        let said: Value = serde_json::from_str(&text).unwrap_or_default();
+        let Some(token) = said["access_token"].as_str() else {
             return Err(failed(path, &words(status, &text)));
         };
+        let token = SecretString::from(token);
+        // Half of its life, so that no request comes too late.
+        let life = Duration::from_secs(said["expires_in"].as_u64().unwrap_or_default()) / 2;
+        *held = Some((token.clone(), begun + life));
+        Ok(token)
+    }
+
+    /// One request below `/admin/realms`.
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<(StatusCode, String), LabError> {
+        let token = self.token(path).await?;
+        let token = token.expose_secret();
         let url = format!("{}/admin/realms{path}", self.url);
         let request = self.http.request(method, url).bearer_auth(token);
         let mut request = request.timeout(ANSWER);
@@ -186,9 +198,6 @@ impl Admin {
 
 /// How many users are asked for at once.
 const PAGE: usize = 500;
-
-/// The kind of component that has keys.
-const KEY_PROVIDER: &str = "org.keycloak.keys.KeyProvider";
 
 /// The member of that name of every item.
 fn each(list: &Value, member: &str) -> Vec<String> {

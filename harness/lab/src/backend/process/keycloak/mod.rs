@@ -8,6 +8,7 @@
 mod admin;
 mod anonymous;
 mod door;
+mod keys;
 mod server;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ use super::{LabError, Site};
 use crate::backend::ONLY_DOWN;
 use crate::backend::kind::Workshop;
 use crate::folder::owned;
-use crate::plan::{Provider, Text};
+use crate::plan::Text;
 use crate::realm;
 use crate::refusal;
 use crate::spec::ProviderKind;
@@ -67,14 +68,14 @@ impl Keycloaks {
         site: &mut Site,
         workshop: Option<&Workshop>,
     ) -> Result<Option<Self>, LabError> {
-        let is_keycloak = |provider: &Provider| provider.kind == ProviderKind::Keycloak;
-        if !site.plan.providers.values().any(is_keycloak) {
+        if !site.plan.has(ProviderKind::Keycloak) {
             return Ok(None);
         }
         // Half a minute before a server could refuse them.
         let mut checked = Vec::new();
         for (name, provider) in site.plan.providers.clone() {
-            let (true, Some(file)) = (is_keycloak(&provider), provider.config.clone()) else {
+            let of_keycloak = provider.kind == ProviderKind::Keycloak;
+            let (true, Some(file)) = (of_keycloak, provider.config.clone()) else {
                 continue;
             };
             let value = |what: &str| {
@@ -132,9 +133,10 @@ impl Keycloaks {
         // That of a lab of the same name whose host was killed.
         admin.remove(&realm.name).await?;
         let mark = self.server.mark();
-        let mut created = admin.create(&realm.text).await?;
+        let text = keys::supplied(&realm.text)?;
+        let mut created = admin.create(&text).await?;
         if let Err((StatusCode::CONFLICT, _)) = created
-            && let Some(text) = anonymous::realm(&realm.text)
+            && let Some(text) = anonymous::realm(&text)
         {
             created = admin.create(&text).await?;
         }
