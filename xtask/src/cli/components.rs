@@ -53,8 +53,8 @@ impl KubernetesArgs {
 pub struct OriginArgs {
     /// Where container images come from: `official` ones by the digests of ci/images/official.yaml,
     /// or built here; `auto` takes the official ones where Docker can pull them [default: built].
-    #[arg(long, value_name = "ORIGIN", value_parser = origins())]
-    pub images: Option<Origin>,
+    #[arg(long = "images", value_name = "ORIGIN", value_parser = origins())]
+    pub origin: Option<Origin>,
 }
 
 fn origins() -> impl TypedValueParser<Value = Origin> {
@@ -65,7 +65,7 @@ fn origins() -> impl TypedValueParser<Value = Origin> {
 impl OriginArgs {
     /// What is meant.
     pub fn wanted(self) -> Origin {
-        self.images.unwrap_or_default()
+        self.origin.unwrap_or_default()
     }
 }
 
