@@ -63,7 +63,9 @@ pub enum ImagesError {
     Pins(#[from] crate::source::SourceError),
     /// An official image was asked for by name, and is not to be had.
     #[error("the official image {image} cannot be pulled: {why}")]
-    #[diagnostic(help("`--images auto` builds one here where the registry does not answer"))]
+    #[diagnostic(help(
+        "`auto` in the place of `official` builds one here where the registry does not answer"
+    ))]
     NotPulled {
         /// The image, by its digest.
         image: String,
