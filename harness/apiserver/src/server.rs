@@ -9,7 +9,7 @@ use authlab_pki::tls::{ClientAuthority, Listener, Peer};
 use authlab_pki::{Algorithm, Authority, KeyPool, PkiError};
 use axum::Router;
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -170,11 +170,12 @@ impl ApiServer {
         self.cluster.chain().configuration.ready(at_most).await
     }
 
-    /// Waits until the first attempt to reach each issuer has ended, well or badly; says whether
-    /// that is so after `at_most`.
-    pub async fn issuers_attempted(&self, at_most: Duration) -> bool {
+    /// Waits until the first attempt to reach each issuer has ended, well or badly, for at most so
+    /// long. `kept` counts the requests that somebody keeps waiting on purpose: so many attempts
+    /// are not waited for.
+    pub async fn issuers_attempted(&self, kept: watch::Receiver<usize>, at_most: Duration) {
         let chain = self.cluster.chain();
-        chain.configuration.attempted(at_most).await
+        chain.configuration.attempted(kept, at_most).await;
     }
 
     /// Takes over a changed authentication configuration file: when this returns `Ok` the new one
@@ -183,14 +184,27 @@ impl ApiServer {
     /// # Errors
     /// In the words of the real server's log.
     pub async fn reload(&self, text: &str) -> Result<(), String> {
-        self.reload_within(text, RELOAD_DEADLINE).await
+        self.replace(text, None).await
     }
 
-    /// As [`ApiServer::reload`], with another patience for the issuers.
+    /// As [`ApiServer::reload`], for where nothing changes meanwhile: gives up as soon as each issuer
+    /// was looked for once, or is kept waiting as in [`ApiServer::issuers_attempted`].
     ///
     /// # Errors
     /// As [`ApiServer::reload`].
-    pub async fn reload_within(&self, text: &str, at_most: Duration) -> Result<(), String> {
+    pub async fn reload_at_once(
+        &self,
+        text: &str,
+        kept: watch::Receiver<usize>,
+    ) -> Result<(), String> {
+        self.replace(text, Some(kept)).await
+    }
+
+    async fn replace(
+        &self,
+        text: &str,
+        kept: Option<watch::Receiver<usize>>,
+    ) -> Result<(), String> {
         let _one_at_a_time = self.reloading.lock().await;
         let chain = self.cluster.chain();
         match &chain.configuration.text {
@@ -200,7 +214,7 @@ impl ApiServer {
             Some(current) if current == text => return Ok(()),
             Some(_) => {}
         }
-        let result = self.replace_configuration(&chain, text, at_most).await;
+        let result = self.replace_configuration(&chain, text, kept).await;
         self.cluster.metrics.reload(&self.url(), result.is_ok());
         result
     }
@@ -209,13 +223,19 @@ impl ApiServer {
         &self,
         chain: &Chain,
         text: &str,
-        at_most: Duration,
+        kept: Option<watch::Receiver<usize>>,
     ) -> Result<(), String> {
         let configuration = chain
             .configuration
             .successor(text, self.cluster.tokens.issuer())
             .map_err(|error| error.to_string())?;
-        configuration.ready(at_most).await?;
+        match kept {
+            None => configuration.ready(RELOAD_DEADLINE).await?,
+            Some(kept) => {
+                configuration.attempted(kept, RELOAD_DEADLINE).await;
+                configuration.ready(Duration::ZERO).await?;
+            }
+        }
         configuration.issuers.took_over();
         self.cluster.replace_chain(chain.with(configuration));
         self.cluster.metrics.configuration(&self.url(), text);

@@ -32,7 +32,14 @@ impl Lab {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let issuer = format!("https://{}", listener.local_addr().unwrap());
         let tls = authority.server_certificate(&["127.0.0.1"]).unwrap();
-        let forge = Forge::start(listener, issuer, tls, KeyPool::ephemeral(), "forge");
+        let forge = Forge::start(
+            listener,
+            issuer,
+            tls,
+            KeyPool::ephemeral(),
+            "forge",
+            Default::default(),
+        );
         Self {
             forge: forge.await.unwrap(),
             authority,
@@ -87,7 +94,11 @@ impl Lab {
     /// What stands in the way of an API server that starts now, and what becomes of a token there.
     async fn met(&self) -> String {
         let authenticator = TokenAuthenticator::with_retry(&self.config(), RETRY);
-        assert!(authenticator.attempted(SOON).await);
+        assert!(
+            authenticator
+                .attempted(tokio::sync::watch::channel(0).1, SOON)
+                .await
+        );
         let health = authenticator.health().err();
         let outcome = match authenticator.authenticate(&self.token()).await {
             Outcome::Authenticated(user) => user.username,

@@ -12,7 +12,7 @@ async fn start(authority: &Authority, pool: KeyPool, path: &str) -> Forge {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let issuer = format!("https://{}{path}", listener.local_addr().unwrap());
     let tls = authority.server_certificate(&["127.0.0.1"]).unwrap();
-    Forge::start(listener, issuer, tls, pool, "forge")
+    Forge::start(listener, issuer, tls, pool, "forge", Default::default())
         .await
         .unwrap()
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use authlab_idp::forge::Forge;
 use authlab_pki::Authority;
 use secrecy::ExposeSecret;
+use tokio::sync::watch;
 
 use crate::backend::{LabError, REALM, Site, api_server};
 use crate::checkout::Checkout;
@@ -98,6 +99,7 @@ pub(crate) async fn site(
         listeners.insert(name, listener);
     }
 
+    let kept = watch::Sender::default();
     for (name, provider) in &plan.providers {
         if let (true, Some(issuer)) = (provider.is_elsewhere(), &provider.issuer) {
             set(format!("lab.idp.{name}.issuer"), issuer);
@@ -143,7 +145,8 @@ pub(crate) async fn site(
             }
             ProviderKind::Forge => {
                 let issuer = format!("https://{address}");
-                let forge = Forge::start(listener, issuer.clone(), certificate, keys.clone(), name)
+                let (keys, kept) = (keys.clone(), kept.clone());
+                let forge = Forge::start(listener, issuer.clone(), certificate, keys, name, kept)
                     .await
                     .map_err(|error| LabError::Refused {
                         component: name.clone(),
@@ -191,6 +194,7 @@ pub(crate) async fn site(
         authority,
         keys,
         listeners,
+        kept,
     };
     Ok((site, forges))
 }

@@ -7,6 +7,7 @@ use authlab_authn::config::{
     self, AuthenticationConfiguration, ConfigError, OidcFlags, Violation, from_flags, load,
 };
 use authlab_authn::oidc::TokenAuthenticator;
+use tokio::sync::watch;
 
 use crate::server::{Authentication, StartError};
 
@@ -87,9 +88,10 @@ impl Configuration {
         })
     }
 
-    /// Waits until the first attempt to reach each issuer has ended, well or badly.
-    pub(crate) async fn attempted(&self, at_most: Duration) -> bool {
-        self.issuers.attempted(at_most).await
+    /// Waits until the first attempt to reach each issuer has ended, well or badly, or is one of
+    /// those that somebody keeps waiting.
+    pub(crate) async fn attempted(&self, kept: watch::Receiver<usize>, at_most: Duration) {
+        self.issuers.attempted(kept, at_most).await;
     }
 
     /// Waits until every issuer was reached; the error tells what stands in the way.

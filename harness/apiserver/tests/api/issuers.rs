@@ -12,6 +12,7 @@ use k8s_openapi::api::authentication::v1::TokenReview;
 use kube::Client;
 use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::lab::{Lab, refusal};
 
@@ -229,10 +230,9 @@ async fn a_bad_reload_leaves_the_old_in_force_and_is_counted() {
         url: "https://127.0.0.1:1".to_owned(),
         ..Issuer::start().await
     };
-    let wait = Duration::from_millis(200);
     let unreachable = lab
         .server
-        .reload_within(&dead.config("x:"), wait)
+        .reload_at_once(&dead.config("x:"), watch::channel(0).1)
         .await
         .unwrap_err();
     assert!(

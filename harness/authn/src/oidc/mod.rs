@@ -17,7 +17,8 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{task::JoinSet, time::timeout};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 pub use self::{
     fetches::{Fetch, Fetches},
@@ -125,12 +126,18 @@ impl TokenAuthenticator {
         timeout(at_most, all).await.is_ok()
     }
 
-    /// Waits until the first attempt to reach each issuer has ended, at most so long, and says whether that is so. Then
+    /// Waits until the first attempt to reach each issuer has ended, at most so long, and says whether that is so.
+    /// Attempts that somebody keeps waiting on purpose are not waited for: `kept` counts them. Then
     /// [`TokenAuthenticator::health`] knows what is wrong.
-    pub async fn attempted(&self, at_most: Duration) -> bool {
+    pub async fn attempted(&self, mut kept: watch::Receiver<usize>, at_most: Duration) -> bool {
+        let attempts = self.issuers.iter().map(|issuer| issuer.attempted());
+        let mut attempts: FuturesUnordered<_> = attempts.collect();
         let all = async {
-            for issuer in &self.issuers {
-                issuer.attempted().await;
+            while attempts.len() > *kept.borrow_and_update() {
+                tokio::select! {
+                    _ = attempts.next() => {}
+                    Ok(()) = kept.changed() => {}
+                }
             }
         };
         timeout(at_most, all).await.is_ok()

@@ -9,7 +9,7 @@ use std::{
 use authlab_pki::{Algorithm, Authority, KeyPool, SigningKey, jws, tls};
 use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use super::{Outcome, TokenAuthenticator};
 use crate::config::{self, AuthenticationConfiguration};
@@ -252,7 +252,7 @@ async fn an_issuer_that_comes_late_is_found() {
     let late = Provider::start_on(tcp, Authority::generate("test").unwrap());
     late.change(|answers| answers.discovery.0 = StatusCode::BAD_GATEWAY);
     let authenticator = TokenAuthenticator::with_retry(&late.config(), RETRY);
-    assert!(authenticator.attempted(SOON).await);
+    assert!(authenticator.attempted(nobody(), SOON).await);
     assert!(!authenticator.ready(Duration::ZERO).await);
     let outcome = authenticator.authenticate(&late.token()).await;
     assert_eq!(
@@ -270,6 +270,28 @@ async fn an_issuer_that_comes_late_is_found() {
     user(&authenticator.authenticate(&late.token()).await);
 }
 
+fn nobody() -> watch::Receiver<usize> {
+    watch::channel(0).1
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_kept_waiting_is_not_waited_for() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (kept, number) = watch::channel(0);
+    let url = format!("https://{}", silent.local_addr().unwrap());
+    let answers = Provider::start().await;
+    let config = answers.config_with(&json!({ "url": url }));
+    let authenticator = TokenAuthenticator::with_retry(&config, RETRY);
+    assert!(
+        !authenticator
+            .attempted(number.clone(), Duration::ZERO)
+            .await
+    );
+    kept.send_replace(1);
+    assert!(authenticator.attempted(number, SOON).await);
+    authenticator.health().unwrap_err();
+}
+
 #[tokio::test]
 async fn discovery_elsewhere_must_name_the_issuer() {
     let provider = Provider::start().await;
@@ -277,7 +299,7 @@ async fn discovery_elsewhere_must_name_the_issuer() {
         json!({"discoveryURL": format!("{}/elsewhere", provider.url), "url": "https://named.test"});
     let config = provider.config_with(&elsewhere);
     let authenticator = TokenAuthenticator::with_retry(&config, RETRY);
-    assert!(authenticator.attempted(SOON).await);
+    assert!(authenticator.attempted(nobody(), SOON).await);
     let health = authenticator.health().unwrap_err();
     let want = format!(
         "oidc: authenticator for issuer \"https://named.test\" is not healthy: oidc: issuer did not match the issuer \
@@ -295,7 +317,7 @@ async fn discovery_elsewhere_must_name_the_issuer() {
 /// The message of `health` for an issuer, with its port left out.
 async fn unhealthy(config: &AuthenticationConfiguration) -> String {
     let authenticator = TokenAuthenticator::with_retry(config, RETRY);
-    assert!(authenticator.attempted(SOON).await);
+    assert!(authenticator.attempted(nobody(), SOON).await);
     let port = config.jwt[0]
         .issuer
         .url

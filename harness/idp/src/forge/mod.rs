@@ -58,11 +58,14 @@ struct State {
     keys: Keys,
     elsewhere: Elsewhere,
     fault: watch::Sender<Option<Fault>>,
+    /// How many requests wait for the fault to change.
+    kept: watch::Sender<usize>,
 }
 
 impl Forge {
     /// Serves `issuer` on a bound socket: `/.well-known/openid-configuration` and `/keys`, both below the issuer's
     /// path, as are the tokens with claims of others. Keys come from `pool`, so forges of one `slot` have the same ones; RS256 and ES256 are published at once.
+    /// `kept` counts the requests that wait for a fault to change, with those of other forges.
     ///
     /// # Errors
     /// When the socket, the issuer or the certificate cannot be used, or the pool has no keys.
@@ -72,8 +75,9 @@ impl Forge {
         tls: Certificate,
         pool: KeyPool,
         slot: &str,
+        kept: watch::Sender<usize>,
     ) -> Result<Self, ForgeError> {
-        let state = Arc::new(State::new(issuer, pool, slot));
+        let state = Arc::new(State::new(issuer, pool, slot, kept));
         let app = server::router(&state)?;
         state.change_keys(Keys::reset).await?;
         let serving = Serving::start(listener, tls.server_config(None)?, app)?;
@@ -179,13 +183,30 @@ impl fmt::Debug for Forge {
     }
 }
 
+/// A request that waits: it may be given up at any moment.
+struct Kept<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Kept<'a> {
+    fn waiting(number: &'a watch::Sender<usize>) -> Self {
+        number.send_modify(|number| *number += 1);
+        Self(number)
+    }
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|number| *number -= 1);
+    }
+}
+
 impl State {
-    fn new(issuer: String, pool: KeyPool, slot: &str) -> Self {
+    fn new(issuer: String, pool: KeyPool, slot: &str, kept: watch::Sender<usize>) -> Self {
         Self {
             issuer,
             keys: Keys::new(pool, slot),
             elsewhere: Elsewhere::default(),
             fault: watch::Sender::new(None),
+            kept,
         }
     }
 
@@ -196,6 +217,7 @@ impl State {
     /// Waits until the fault is another one, or none.
     async fn changed(&self) {
         let now = self.fault();
+        let _kept = Kept::waiting(&self.kept);
         // The sender lives as long as self.
         let _ = self.fault.subscribe().wait_for(|fault| *fault != now).await;
     }

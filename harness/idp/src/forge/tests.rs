@@ -11,7 +11,12 @@ use super::*;
 const ISSUER: &str = "https://forge.example/realm";
 
 fn state() -> State {
-    State::new(ISSUER.to_owned(), KeyPool::ephemeral(), "test")
+    State::new(
+        ISSUER.to_owned(),
+        KeyPool::ephemeral(),
+        "test",
+        Default::default(),
+    )
 }
 
 fn request(value: Value) -> TokenRequest {
@@ -275,6 +280,7 @@ async fn an_issuer_that_is_no_https_url_is_refused() {
             certificate.clone(),
             KeyPool::ephemeral(),
             "x",
+            Default::default(),
         )
         .await;
         assert_eq!(

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use authlab_idp::fault::Fault;
 use authlab_pki::{Authority, Certificate, KeyPool};
 use thiserror::Error;
+use tokio::sync::watch;
 
 use crate::control::{Configure, Response};
 use crate::plan::{Authentication, Plan, Text};
@@ -37,6 +38,8 @@ pub struct Site {
     /// Listeners by name: `apiserver`, on loopback, and one for each identity provider that is not a
     /// forge. A backend that starts processes drops the listener and takes its port.
     pub listeners: BTreeMap<String, TcpListener>,
+    /// How many requests the lab's forges keep waiting, because a fault says so.
+    pub kept: watch::Sender<usize>,
 }
 
 /// The placeholder of a realm's name, which is another in the file of each provider.

@@ -13,7 +13,12 @@ fn forged() -> (State, Vec<Forgery>) {
 }
 
 fn forged_at(issuer: &str) -> (State, Vec<Forgery>) {
-    let state = State::new(issuer.to_owned(), KeyPool::ephemeral(), "test");
+    let state = State::new(
+        issuer.to_owned(),
+        KeyPool::ephemeral(),
+        "test",
+        Default::default(),
+    );
     let Value::Object(claims) = json!({"sub": "ada", "aud": "kube"}) else {
         unreachable!()
     };

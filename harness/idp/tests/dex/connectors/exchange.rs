@@ -42,9 +42,16 @@ async fn forbidden(listener: std::net::TcpListener) -> tokio::task::JoinHandle<(
 
 async fn forge() -> Forge {
     let (listener, issuer) = socket();
-    Forge::start(listener, issuer, certificate(), keys(), "exchange")
-        .await
-        .unwrap()
+    Forge::start(
+        listener,
+        issuer,
+        certificate(),
+        keys(),
+        "exchange",
+        Default::default(),
+    )
+    .await
+    .unwrap()
 }
 
 /// A token of the forge; `change` is made to the request for it.
@@ -300,9 +307,16 @@ async fn an_issuer_that_comes_up_later_is_found() {
         "{log:?}"
     );
     let listener = std::net::TcpListener::bind(address).unwrap();
-    let late = Forge::start(listener, issuer, certificate(), keys(), "late")
-        .await
-        .unwrap();
+    let late = Forge::start(
+        listener,
+        issuer,
+        certificate(),
+        keys(),
+        "late",
+        Default::default(),
+    )
+    .await
+    .unwrap();
     let (status, body) = exchange(&token(&late, json!({}))).await;
     assert_eq!(status, 200, "{body}");
     assert_eq!(body["issued_token_type"], ACCESS_TOKEN);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use authlab_apiserver::{ApiServer, FrontProxy, Options, ServiceAccounts};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::listener;
 use crate::backend::{FRONT_PROXY, LabError, Site, api_server, service_account_key};
@@ -12,18 +12,17 @@ use crate::plan::Authentication;
 use crate::state::DEFAULT_CLUSTER;
 use crate::wait::{Look, until};
 
-/// How long an issuer may take to answer, or to fail, for the first time.
-const FIRST_ATTEMPT: Duration = Duration::from_secs(2);
-
-/// How long the issuers of a changed file may take to answer. The real server gives them a minute,
-/// in which it looks again and again; here nothing changes for as long as this request lasts.
-const RELOAD: Duration = Duration::from_secs(1);
+/// How long an issuer may take to answer, or to fail, for the first time: the API server's client
+/// gives up after 30 seconds.
+const FIRST_ATTEMPT: Duration = Duration::from_secs(40);
 
 /// How long it may take to find an issuer that is back.
 const FOUND: Duration = Duration::from_secs(15);
 
 pub(super) struct Server {
     api: ApiServer,
+    /// How many requests forges keep waiting: nothing of the sort ends by itself.
+    kept: watch::Receiver<usize>,
     /// What is in force, placeholders filled; held while it changes.
     current: Mutex<Authentication>,
 }
@@ -52,9 +51,11 @@ impl Server {
             message: error.to_string(),
         })?;
         // An issuer that cannot be reached is no fault of the lab: scenarios are about such things.
-        api.issuers_attempted(FIRST_ATTEMPT).await;
+        let kept = site.kept.subscribe();
+        api.issuers_attempted(kept.clone(), FIRST_ATTEMPT).await;
         Ok(Self {
             api,
+            kept,
             current: Mutex::new(current),
         })
     }
@@ -70,7 +71,8 @@ impl Server {
         let file_only = current.flags.is_empty() && next.flags.is_empty();
         let outcome = match (&next.config, &current.config) {
             (Some(text), Some(_)) if wanted.by == By::Auto && file_only => {
-                self.api.reload_within(&text.text, RELOAD).await
+                let kept = self.kept.clone();
+                self.api.reload_at_once(&text.text, kept).await
             }
             // Nothing else would change.
             _ if wanted.by == By::Auto && next == *current => Ok(()),
@@ -88,7 +90,8 @@ impl Server {
     async fn restart(&self, next: &Authentication) -> Result<(), String> {
         let restarted = self.api.restart(for_server(next));
         restarted.map_err(|error| error.to_string())?;
-        self.api.issuers_attempted(FIRST_ATTEMPT).await;
+        let kept = self.kept.clone();
+        self.api.issuers_attempted(kept, FIRST_ATTEMPT).await;
         Ok(())
     }
 
