@@ -197,11 +197,12 @@ fn form(tree: &Node) -> Form {
     if kind == "AuthenticationConfiguration" {
         return Form::Authentication("");
     }
-    if has("identityProviders") || has("apiServer") && has("description") {
-        return Form::Lab;
-    }
+    // Before labs: a realm may have providers of identities as well.
     if has("realm") && (has("clients") || has("users") || has("enabled")) {
         return Form::Realm;
+    }
+    if has("identityProviders") || has("apiServer") && has("description") {
+        return Form::Lab;
     }
     let dex = [
         "storage",

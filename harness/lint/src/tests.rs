@@ -69,7 +69,7 @@ fn realm(client: &str) -> File {
     (
         "realm.json",
         format!(
-            r#"{{"realm": "lab", "enabled": true, "clients": [{{"clientId": "kube", "publicClient": true{client}}}]}}"#
+            r#"{{"realm": "lab", "enabled": true, "identityProviders": [], "clients": [{{"clientId": "kube", "publicClient": true{client}}}]}}"#
         ),
     )
 }
