@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 /// Members that hold ids. What refers to something else does so by name.
-const IDS: [&str; 2] = ["id", "containerId"];
+const IDS: [&str; 3] = ["id", "containerId", "internalId"];
 
 /// The realm with new ids; `None` when it has none of its own, or is no JSON.
 pub(super) fn realm(text: &str) -> Option<String> {
@@ -50,12 +50,12 @@ mod tests {
     fn ids_go_and_names_stay() {
         let id = "66a410ec-3972-4363-88f0-817c2b20b08b";
         let text = format!(
-            r#"{{"id":"{id}","realm":"r","clients":[{{"id":"{id}","clientId":"{id}"}}],"users":[{{"attributes":{{"id":["7"]}}}}],"x":{{"id":"seven"}}}}"#
+            r#"{{"id":"{id}","realm":"r","clients":[{{"id":"{id}","clientId":"{id}"}}],"users":[{{"attributes":{{"id":["7"]}}}}],"x":{{"id":"seven"}},"identityProviders":[{{"alias":"a","internalId":"{id}"}}]}}"#
         );
         assert_eq!(
             realm(&text).unwrap(),
             format!(
-                r#"{{"clients":[{{"clientId":"{id}"}}],"realm":"r","users":[{{"attributes":{{"id":["7"]}}}}],"x":{{"id":"seven"}}}}"#
+                r#"{{"clients":[{{"clientId":"{id}"}}],"identityProviders":[{{"alias":"a"}}],"realm":"r","users":[{{"attributes":{{"id":["7"]}}}}],"x":{{"id":"seven"}}}}"#
             )
         );
         assert_eq!(realm(r#"{"realm":"r"}"#), None);
