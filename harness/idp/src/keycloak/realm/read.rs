@@ -154,6 +154,11 @@ fn flows(file: &Object, realm: &mut Realm) -> Result<()> {
             .warnings
             .push("passwordPolicy: not looked at, passwords are taken as they stand".to_owned());
     }
+    if file.flag("bruteForceProtected")? == Some(true) {
+        let told =
+            "bruteForceProtected: nobody is locked out here, however many passwords are wrong";
+        realm.warnings.push(told.to_owned());
+    }
     Ok(())
 }
 

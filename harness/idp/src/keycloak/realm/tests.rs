@@ -34,6 +34,7 @@ fn refusals_say_where_and_what() {
         r#""users": [{"username": "a"}, {"username": "A"}]"#,
         r#""identityProviders": [{"alias": "x"}]"#,
         r#""browserFlow": "my browser""#,
+        r#""bruteForceProtected": true"#,
         r#""defaultSignatureAlgorithm": "HS256""#,
         r#""roles": {"client": {"x": [{"name": "y"}]}}"#,
         r#""clients": [{"clientId": "a", "defaultClientScopes": ["email", "emial"]}]"#,
