@@ -207,7 +207,9 @@ async fn one(
         Ok(()) => verb.run(context).await,
         Err(fault) => Err(fault),
     };
+    // Of a login that was refused there is nothing to check: the refusal says more.
     if let (Ok(seen), Some(checks)) = (&mut result, verb.checks())
+        && seen.holds()
         && let Err(fault) = check::evaluate(&checks.value, seen)
     {
         result = Err(fault);

@@ -58,7 +58,7 @@ pub(super) async fn visit(
     let client = client_for(ca, true)?;
     let mut url = start;
     let mut request = client.get(url.clone());
-    let (mut asked, mut logged_in, mut said_no) = (false, false, false);
+    let (mut asked, mut named, mut logged_in, mut said_no) = (false, false, false, false);
     for _ in 0..HOPS {
         let fault = |error: reqwest::Error| Fault::http(&error, address(&url).as_str(), DEADLINE);
         let response = request.send().await.map_err(fault)?;
@@ -89,12 +89,14 @@ pub(super) async fn visit(
             return Err(broken(&url, status.as_u16(), &forms::complaint(&page)));
         }
         let form = match forms::read(&page) {
-            Page::Login(_) if logged_in => {
+            // Some ask for the name first, and for the password on a page of its own.
+            Page::Login(form) if logged_in || named && form.password.is_none() => {
                 let refusal = Refusal::page(&forms::complaint(&page));
                 return Ok(Landing::Refused(refusal));
             }
             Page::Login(mut form) => {
-                logged_in = true;
+                named = true;
+                logged_in = form.password.is_some();
                 fill(&mut form, person.user);
                 form
             }
@@ -130,7 +132,11 @@ pub(super) async fn visit(
             client.get(url.clone())
         };
     }
-    Err(broken(&url, 0, "the login does not come to an end"))
+    Err(broken(
+        &url,
+        0,
+        "the login does not come to an end: one page leads to another",
+    ))
 }
 
 fn fill(form: &mut Form, user: &UserSpec) {

@@ -22,7 +22,7 @@ pub(super) struct Form {
 /// What a page wants next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Page {
-    /// A user name and a password.
+    /// A user name, a password, or both.
     Login(Form),
     /// A yes.
     Approval(Form),
@@ -36,7 +36,7 @@ pub(super) fn read(html: &str) -> Page {
     let mut approval = None;
     for element in page.select(&selector("form")) {
         let form = form(element, Answer::Yes);
-        if form.password.is_some() {
+        if form.password.is_some() || form.login.is_some() {
             return Page::Login(form);
         }
         if !form.refuses && approval.is_none() {
@@ -162,7 +162,7 @@ fn form(form: ElementRef<'_>, answer: Answer) -> Form {
             _ => out.given.push((name, value)),
         }
     }
-    if out.password.is_none() {
+    if out.password.is_none() && out.login.as_deref() != Some("username") {
         // Not a user name: what the page has filled in stands, a device's code for example.
         out.given.extend(out.login.take().map(|name| (name, typed)));
     }

@@ -57,6 +57,17 @@ fn the_button_that_refuses_is_pressed_where_somebody_refuses() {
 }
 
 #[test]
+fn a_page_may_ask_for_the_name_alone() {
+    let page = r#"<form action="/auth" method="post"><input name="username" type="text" autofocus>
+        <input type="submit" value="Sign In"></form>"#;
+    let Page::Login(form) = read(page) else {
+        panic!("no login form");
+    };
+    assert_eq!(form.login.as_deref(), Some("username"));
+    assert_eq!(form.password, None);
+}
+
+#[test]
 fn other_field_names_and_hidden_fields_are_taken_from_the_form() {
     let page = r#"<form id="kc-form-login" action="https://kc/login" method="POST">
         <input name="username" type="email"><input name="password" type="password">
