@@ -16,7 +16,7 @@ use crate::host::system;
 use crate::kubeconfig::{self, Cluster, Login};
 use crate::plan::Plan;
 use crate::render::Values;
-use crate::spec::ProviderKind;
+use crate::spec::{ProviderKind, realm_of};
 use crate::state::{DEFAULT_CLUSTER, write_private};
 
 /// The administrator's kubeconfig, in the lab's folder.
@@ -139,7 +139,7 @@ pub(crate) async fn site(
             }
             ProviderKind::Keycloak => {
                 listeners.insert(name.clone(), listener);
-                let realm = realm(id, name);
+                let realm = known.and_then(realm_of).unwrap_or_else(|| realm(id, name));
                 set(format!("lab.idp.{name}.realm"), &realm);
                 format!("https://{address}/realms/{realm}")
             }

@@ -175,11 +175,19 @@ pub(crate) fn named(issuer: &str, kind: ProviderKind) -> Result<(), (String, &'s
         let why = "an issuer that the lab starts in a cluster names a port of its nodes".to_owned();
         return Err((why, "for example `https://127.0.0.1:30556/dex`"));
     }
-    if kind == ProviderKind::Keycloak {
-        let why = "no lab starts a Keycloak in a cluster that exists already".to_owned();
-        return Err((why, "leave out `issuer`, or `config` if it runs already"));
+    if kind == ProviderKind::Keycloak && realm_of(issuer).is_none() {
+        let why = "the issuer of a Keycloak names its realm".to_owned();
+        return Err((why, "for example `https://127.0.0.1:30443/realms/company`"));
     }
     Ok(())
+}
+
+/// The realm of a Keycloak's issuer, `https://HOST:PORT/realms/REALM`.
+/// Source: Keycloak docs, "Securing applications and services with OpenID Connect", endpoints.
+pub(crate) fn realm_of(issuer: &str) -> Option<String> {
+    let url = reqwest::Url::parse(issuer).ok()?;
+    let realm = url.path().strip_prefix("/realms/")?;
+    (!realm.is_empty() && !realm.contains('/')).then(|| realm.to_owned())
 }
 
 /// An OAuth 2.0 client.

@@ -1,8 +1,9 @@
 //! A cluster that somebody else has made, with pods: `ci/elsewhere` makes one by kind, whose API
-//! server trusts [`ISSUER`] and the checkout's CA, and names it by `AUTHLAB_KUBECONFIG`.
+//! server trusts [`ISSUERS`] and the checkout's CA, and names it by `AUTHLAB_KUBECONFIG`.
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use authlab_lab::backend::existing::{Found, Target, look};
 use authlab_lab::checkout::Checkout;
@@ -15,14 +16,20 @@ use authlab_scenario::report::style::Style;
 use authlab_scenario::report::{Outcome, Report, terminal};
 use authlab_scenario::suite::{self, Options};
 use authlab_scenario::{Event, list};
+use miette::Diagnostic as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{Admin, namespace};
 
-/// What the cluster's API server was told to trust.
-const ISSUER: &str = "https://127.0.0.1:30556/dex";
+/// Whom the cluster's API server was told to trust, by the labs that bring them.
+const ISSUERS: [(&str, &str); 2] = [
+    ("dex", "https://127.0.0.1:30556/dex"),
+    ("keycloak", "https://127.0.0.1:30443/realms/company"),
+];
+/// From when a provider has ended to the end of the lab.
+const SOON: Duration = Duration::from_secs(10);
 
 fn cluster() -> Target {
     Target::named(None, None).expect("AUTHLAB_KUBECONFIG names the cluster's kubeconfig")
@@ -105,11 +112,14 @@ fn trusting(root: &Path) -> Checkout {
         let copied = Command::new("cp").arg("-r").arg(from).arg(to).status();
         assert!(copied.expect("cp").success());
     }
-    let file = root.join("fixtures/labs/dex.yaml");
-    let text = std::fs::read_to_string(&file).expect("the lab file");
-    let text = text.replace("    config:", &format!("    issuer: {ISSUER}\n    config:"));
-    let text = text.replace("apiServer:\n", "apiServer:\n  trusts: [dex]\n");
-    std::fs::write(file, text).expect("a lab file");
+    for (lab, issuer) in ISSUERS {
+        let file = root.join(format!("fixtures/labs/{lab}.yaml"));
+        let text = std::fs::read_to_string(&file).expect("the lab file");
+        let text = text.replace("    config:", &format!("    issuer: {issuer}\n    config:"));
+        let trusts = format!("apiServer:\n  trusts: [{lab}]\n");
+        let text = text.replace("apiServer:\n", &trusts);
+        std::fs::write(file, text).expect("a lab file");
+    }
     Checkout::at(root)
 }
 
@@ -128,13 +138,67 @@ async fn what_it_trusts_signs_people_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "wants a cluster: `ci/elsewhere` makes one"]
-async fn without_trust_a_provider_still_answers_for_itself() {
-    let (report, text) = run(&Checkout::here(), "dex::dex::").await;
-    assert_eq!(
-        outcome(&report, "dex::dex::alone").0,
-        Outcome::Passed,
-        "{text}"
+async fn a_keycloak_that_it_trusts_signs_people_in() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (report, text) = run(&trusting(root.path()), "keycloak::keycloak::").await;
+    for name in ["groups-become-kubernetes-groups", "direct-access-off"] {
+        let id = format!("keycloak::keycloak::{name}");
+        assert_eq!(outcome(&report, &id).0, Outcome::Passed, "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "wants a cluster: `ci/elsewhere` makes one"]
+async fn a_provider_that_ends_ends_its_lab() {
+    let here = Checkout::here();
+    let (host, admin) = lab(&here, "dies", "keycloak").await;
+    let folder = host.folder().to_owned();
+    let (_, pods) = admin
+        .get("/api/v1/pods?labelSelector=authlab.dev%2Flab")
+        .await;
+    let namespace = pods["items"][0]["metadata"]["namespace"].as_str();
+    let mut kubectl = Command::new("kubectl");
+    kubectl.arg("--kubeconfig").arg(folder.join("kubeconfig"));
+    kubectl.args(["exec", "-n", namespace.expect("a pod")]);
+    kubectl.args(["providers", "-c", "keycloak", "--", "sh", "-c", "kill 1"]);
+    let killed = kubectl.output().expect("kubectl");
+    assert!(killed.status.success(), "{killed:?}");
+    let begun = Instant::now();
+    let over = tokio::time::timeout(SOON, host.over()).await;
+    let why = over.expect("in time").expect("a reason");
+    let said = format!("{why}\n{}", why.help().expect("what to do"));
+    for words in ["keycloak ended in the cluster: exit code 143", "stopped in"] {
+        assert!(said.contains(words), "after {:?}: {said}", begun.elapsed());
+    }
+    host.stop().await;
+    let (host, admin) = lab(&here, "deleted", "dex").await;
+    let (_, pods) = admin
+        .get("/api/v1/pods?labelSelector=authlab.dev%2Flab")
+        .await;
+    let namespace = pods["items"][0]["metadata"]["namespace"].as_str();
+    let pod = format!(
+        "/api/v1/namespaces/{}/pods/providers",
+        namespace.expect("a pod")
     );
+    admin.ask(Method::DELETE, &pod, None).await;
+    let over = tokio::time::timeout(SOON, host.over()).await;
+    let why = over.expect("in time").expect("a reason").to_string();
+    assert!(why.contains("somebody has deleted their pod"), "{why}");
+    host.stop().await;
+    let (last, admin) = lab(&here, "last", "plain").await;
+    assert_eq!(left(&admin).await, Vec::<Value>::new());
+    last.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "wants a cluster: `ci/elsewhere` makes one"]
+async fn without_trust_a_provider_still_answers_for_itself() {
+    let here = Checkout::here();
+    let (report, text) = run(&here, "keycloak::keycloak::alone").await;
+    assert_eq!(report.counts().passed, 1, "{text}");
+    let (report, text) = run(&here, "dex::dex::").await;
+    let alone = outcome(&report, "dex::dex::alone").0;
+    assert_eq!(alone, Outcome::Passed, "{text}");
     let (outcome, why) = outcome(&report, "dex::dex::authorization-code");
     assert_eq!(outcome, Outcome::NotRun, "{text}");
     assert!(why.contains("does not trust"), "{why}");
@@ -228,5 +292,5 @@ async fn an_image_that_is_nowhere_is_told_soon() {
 async fn its_nodes_have_the_images() {
     let found = found().await;
     let has: Vec<&str> = found.images.keys().map(String::as_str).collect();
-    assert_eq!(json!(has), json!(["dex", "etcd"]), "{found:?}");
+    assert_eq!(json!(has), json!(["dex", "etcd", "keycloak"]), "{found:?}");
 }

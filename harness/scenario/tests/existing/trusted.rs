@@ -110,6 +110,7 @@ fn a_lab_file_cannot_have_it_both_ways() {
     for text in [
         "identityProviders:\n  a: { kind: dex, issuer: \"http://dex.example\" }\n",
         "identityProviders:\n  a: { kind: dex, issuer: \"https://dex.example\", config: dex/config.yaml }\n",
+        "identityProviders:\n  a: { kind: keycloak, issuer: \"https://127.0.0.1:30443/company\", config: keycloak/realm.json }\n",
         "identityProviders:\n  a: { kind: forge, issuer: \"https://dex.example\" }\n",
         "identityProviders:\n  a: { kind: forge, certificateAuthority: corp.pem }\n",
         "identityProviders:\n  a: { kind: forge }\napiServer: { trusts: [a] }\n",

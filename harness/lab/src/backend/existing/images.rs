@@ -7,20 +7,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::spec::ProviderKind;
+
 /// What an image is of, and how the last part of its name begins on a node that has it.
-const KNOWN: [(&str, &str); 2] = [
+const KNOWN: [(&str, &str); 3] = [
     (DEX, "authlab/dex"),
+    (KEYCLOAK, "authlab/keycloak"),
     // kubeadm's.
     (ETCD, "/etcd"),
 ];
 
 /// Dex.
 pub(super) const DEX: &str = "dex";
+/// Keycloak.
+pub(super) const KEYCLOAK: &str = "keycloak";
 /// Where a Dex keeps its state.
 pub(super) const ETCD: &str = "etcd";
 
 /// The names that `--image` takes.
-pub const IMAGES: [&str; 2] = [DEX, ETCD];
+pub const IMAGES: [&str; 3] = [DEX, KEYCLOAK, ETCD];
+
+/// What a provider is run from in the cluster; a forge runs here.
+pub(super) fn of(kind: ProviderKind) -> Option<&'static str> {
+    match kind {
+        ProviderKind::Dex => Some(DEX),
+        ProviderKind::Keycloak => Some(KEYCLOAK),
+        ProviderKind::Forge => None,
+    }
+}
 
 /// The images that pods can be run from: those that are `named`, and those that every node has on
 /// which pods run. `nodes` is the API's list of them.

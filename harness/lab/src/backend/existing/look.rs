@@ -12,7 +12,6 @@ use super::error::chain;
 use super::{ExistingError, Target, images, rights};
 use crate::plan::Plan;
 use crate::source::nearest;
-use crate::spec::ProviderKind;
 use crate::state::Capability;
 
 /// How long a connection may take.
@@ -51,11 +50,7 @@ impl Found {
             able.insert(Capability::ClientCertificate);
         }
         let started = plan.providers.values().filter(|one| !one.is_elsewhere());
-        let runs = |kind| match kind {
-            ProviderKind::Forge => true,
-            ProviderKind::Dex => self.images.contains_key(images::DEX),
-            ProviderKind::Keycloak => false,
-        };
+        let runs = |kind| images::of(kind).is_none_or(|image| self.images.contains_key(image));
         if started.map(|one| one.kind).all(runs) {
             able.insert(Capability::Products);
         }

@@ -139,7 +139,10 @@ impl Running for Existing {
 
     // A cluster that goes away shows in every step.
     fn died(&self) -> Task<'_, LabError> {
-        Box::pin(std::future::pending())
+        match &self.deployed {
+            Some(deployed) => Box::pin(deployed.died(&self.cluster)),
+            None => Box::pin(std::future::pending()),
+        }
     }
 
     fn stop(self: Box<Self>) -> Task<'static, ()> {

@@ -11,7 +11,7 @@ mod controllers;
 mod dex;
 mod etcd;
 mod flags;
-mod keycloak;
+pub(super) mod keycloak;
 mod klog;
 
 pub(crate) use self::keycloak::folder as keycloak_folder;

@@ -1,6 +1,7 @@
-//! The objects that a lab's Dexes are made of in a cluster.
+//! The objects that a lab's providers are made of in a cluster.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,6 +11,9 @@ use serde_json::{Value, json};
 use super::NAME;
 use crate::backend::LabError;
 use crate::backend::existing::{Site, images};
+use crate::backend::process::keycloak::admin::{self, Admin};
+use crate::backend::process::keycloak::import::Import;
+use crate::backend::process::keycloak::server;
 use crate::plan::Provider;
 use crate::spec::ProviderKind;
 
@@ -32,6 +36,9 @@ pub(super) struct Program {
     /// The cluster knows its issuer already, by a port of the nodes.
     pub is_named_elsewhere: bool,
     image: String,
+    kind: ProviderKind,
+    /// A Keycloak's realm.
+    import: Option<Import>,
     /// What it reads, by file name.
     files: BTreeMap<String, SecretString>,
 }
@@ -41,7 +48,7 @@ impl Program {
     /// that sends people to another provider asks for that one when it starts.
     pub fn of(site: &Site, usable: &BTreeMap<String, String>) -> Result<Vec<Self>, LabError> {
         let mut providers: Vec<(&String, &Provider)> = (site.plan.providers.iter())
-            .filter(|(_, provider)| provider.kind == ProviderKind::Dex)
+            .filter(|(_, provider)| images::of(provider.kind).is_some())
             .collect();
         let asks = |name: &str, provider: &Provider| {
             let config = provider.config.as_ref().map(|text| text.text.as_str());
@@ -67,10 +74,11 @@ impl Program {
             what,
             help: help.to_owned(),
         };
-        let image = usable.get(images::DEX).cloned().ok_or_else(|| {
+        let of = images::of(provider.kind).unwrap_or_default();
+        let image = usable.get(of).cloned().ok_or_else(|| {
             missing(
-                "no image of Dex is known that the cluster's nodes could run".to_owned(),
-                "name one, `--image dex=IMAGE`, or load one of `cargo xtask images` into the nodes",
+                format!("no image of {of} is known that the cluster's nodes could run"),
+                "name one, `--image NAME=IMAGE`, or load one of `cargo xtask images` into the nodes",
             )
         })?;
         let issuer = site.values.get(&format!("lab.idp.{name}.issuer"));
@@ -88,7 +96,7 @@ impl Program {
             (format!("{name}.crt"), certificate.pem.into()),
             (format!("{name}.key"), certificate.key_pem),
         ]);
-        if let Some(config) = &provider.config {
+        if let (ProviderKind::Dex, Some(config)) = (provider.kind, &provider.config) {
             let mut inside = site.values.clone();
             let at = |file: String| format!("{FILES}/{file}");
             inside.extend([
@@ -100,33 +108,128 @@ impl Program {
             let text = crate::render::file(&config.source(), &inside)?;
             files.insert(format!("{name}.yaml"), text.into());
         }
+        let mut import = None;
+        if let (ProviderKind::Keycloak, Some(file)) = (provider.kind, &provider.config) {
+            import = Some(Import::of(site, name, provider, file.clone())?);
+            let password = server::password().map_err(|cause| LabError::System {
+                what: "no random password for a Keycloak's administrator".to_owned(),
+                cause,
+            })?;
+            files.insert(password_file(name), password);
+        }
         Ok(Self {
             name: name.to_owned(),
+            import,
             issuer,
             port,
             is_named_elsewhere: provider.issuer.is_some(),
             image,
+            kind: provider.kind,
             files,
         })
     }
 
     fn container(&self) -> Value {
         let name = &self.name;
-        json!({
+        let mut container = json!({
             "name": name, "image": self.image, "imagePullPolicy": "IfNotPresent",
-            // Where the official image has it too.
-            "command": ["/usr/local/bin/dex", "serve", format!("{FILES}/{name}.yaml")],
             "ports": [{ "containerPort": self.port }],
             "volumeMounts": [{ "name": "files", "mountPath": FILES, "readOnly": true }],
-        })
+        });
+        match self.kind {
+            ProviderKind::Dex => {
+                // Where the official image has it too.
+                let program = "/usr/local/bin/dex";
+                container["command"] = json!([program, "serve", format!("{FILES}/{name}.yaml")]);
+            }
+            ProviderKind::Keycloak => {
+                let home = Path::new("/opt/keycloak");
+                let file = |ending: &str| PathBuf::from(format!("{FILES}/{name}.{ending}"));
+                let files = (&*file("crt"), &*file("key"));
+                let args = server::command(home, Path::new("/tmp"), self.port, files);
+                let args = args.iter().map(|word| word.to_string_lossy());
+                // One URL, by whichever way it is asked.
+                let url = self.issuer.split("/realms/").next().unwrap_or_default();
+                let mut command: Vec<_> = std::iter::once("java".into()).chain(args).collect();
+                command.push(format!("--hostname={url}").into());
+                container["command"] = json!(command);
+                let secret = json!({ "name": NAME, "key": password_file(name) });
+                container["env"] = json!([
+                    { "name": "KC_BOOTSTRAP_ADMIN_USERNAME", "value": admin::USER },
+                    { "name": "KC_BOOTSTRAP_ADMIN_PASSWORD",
+                      "valueFrom": { "secretKeyRef": secret } },
+                ]);
+            }
+            ProviderKind::Forge => {}
+        }
+        container
     }
 
     /// Whether it serves.
     fn probe(&self) -> Value {
-        json!({
-            "tcpSocket": { "port": self.port }, "periodSeconds": 1, "failureThreshold": TRIES,
-        })
+        let mut probe = json!({ "periodSeconds": 1, "failureThreshold": TRIES });
+        match &self.import {
+            // Whoever asks it wants its realm, which comes later than the server.
+            Some(import) => {
+                let path = format!("/realms/{}/.well-known/openid-configuration", import.name);
+                probe["httpGet"] = json!({ "scheme": "HTTPS", "port": self.port, "path": path });
+                probe["timeoutSeconds"] = json!(5);
+            }
+            None => probe["tcpSocket"] = json!({ "port": self.port }),
+        }
+        probe
     }
+
+    /// The realm that a Keycloak is to have; its administrator comes by the lab's own way.
+    ///
+    /// # Errors
+    /// When the CA's certificate is none.
+    pub fn realm(&self, site: &Site) -> Result<Option<Realm<'_>>, LabError> {
+        let Some(import) = &self.import else {
+            return Ok(None);
+        };
+        let port = site.values.get(&format!("lab.idp.{}.port", self.name));
+        let port = port.and_then(|port| port.parse().ok()).unwrap_or(self.port);
+        let password = self.files[&password_file(&self.name)].clone();
+        let admin = Admin::new(site.authority.certificate_pem(), port, password)?;
+        Ok(Some(Realm {
+            program: self,
+            import,
+            admin,
+            port,
+        }))
+    }
+}
+
+/// A realm that is to be imported to a Keycloak in the cluster.
+pub(super) struct Realm<'a> {
+    program: &'a Program,
+    import: &'a Import,
+    pub admin: Admin,
+    /// Of the way to it.
+    port: u16,
+}
+
+impl Realm<'_> {
+    /// Imports it to the server, which serves already.
+    pub async fn import(&self, site: &Site) -> Result<(), LabError> {
+        // Its log stays in the cluster.
+        let unknown = || None;
+        self.import
+            .create(&self.program.name, &self.admin, unknown)
+            .await?;
+        let url = format!(
+            "https://127.0.0.1:{}/realms/{}",
+            self.port, self.import.name
+        );
+        let ca = site.authority.certificate_pem();
+        self.import.is_there(&self.admin, &url, ca).await
+    }
+}
+
+/// The password of a Keycloak's administrator among the files.
+fn password_file(name: &str) -> String {
+    format!("{name}.password")
 }
 
 /// The files of all of them.
@@ -158,7 +261,8 @@ pub(super) fn pod(programs: &[Program], etcd: Option<&String>, labels: &Value) -
             "volumeMounts": [{ "name": "state", "mountPath": "/state" }],
         })
     });
-    let mut before: Vec<Value> = etcd.into_iter().collect();
+    let needs_it = programs.iter().any(|it| it.kind == ProviderKind::Dex);
+    let mut before: Vec<Value> = etcd.filter(|_| needs_it).into_iter().collect();
     let mut last = None;
     for program in programs {
         let mut container = program.container();

@@ -13,7 +13,7 @@ use crate::backend::LabError;
 use crate::backend::process::admin::chain;
 
 /// The administrator's name.
-pub(super) const USER: &str = "authlab";
+pub(in crate::backend) const USER: &str = "authlab";
 /// Keys of higher priority sign; those of an import have 100.
 const FIRST_PRIORITY: usize = 200;
 
@@ -23,7 +23,7 @@ const ANSWER: Duration = Duration::from_secs(300);
 
 /// A client of the server.
 #[derive(Debug)]
-pub(super) struct Admin {
+pub(in crate::backend) struct Admin {
     http: Client,
     url: String,
     password: SecretString,
@@ -32,7 +32,11 @@ pub(super) struct Admin {
 }
 
 impl Admin {
-    pub(super) fn new(ca: &str, port: u16, password: SecretString) -> Result<Self, LabError> {
+    pub(in crate::backend) fn new(
+        ca: &str,
+        port: u16,
+        password: SecretString,
+    ) -> Result<Self, LabError> {
         Ok(Self {
             http: authlab_pki::http::client(ca)?,
             url: format!("https://127.0.0.1:{port}"),
@@ -42,7 +46,7 @@ impl Admin {
     }
 
     /// Whether it serves.
-    pub(super) async fn answers(&self) -> Result<(), String> {
+    pub(in crate::backend) async fn answers(&self) -> Result<(), String> {
         let url = format!(
             "{}/realms/master/.well-known/openid-configuration",
             self.url
@@ -55,7 +59,7 @@ impl Admin {
     }
 
     /// Imports a realm; its refusal, by status and in its words.
-    pub(super) async fn create(
+    pub(in crate::backend) async fn create(
         &self,
         realm: &str,
     ) -> Result<Result<(), (StatusCode, String)>, LabError> {
@@ -67,19 +71,19 @@ impl Admin {
     }
 
     /// The names of all realms.
-    pub(super) async fn realms(&self) -> Result<Vec<String>, LabError> {
+    pub(in crate::backend) async fn realms(&self) -> Result<Vec<String>, LabError> {
         let list = self.read("?briefRepresentation=true").await?;
         Ok(each(&list, "realm"))
     }
 
     /// The ids of a realm's clients.
-    pub(super) async fn clients(&self, realm: &str) -> Result<Vec<String>, LabError> {
+    pub(in crate::backend) async fn clients(&self, realm: &str) -> Result<Vec<String>, LabError> {
         let list = self.read(&format!("/{realm}/clients")).await?;
         Ok(each(&list, "clientId"))
     }
 
     /// The names of a realm's users, of service accounts too.
-    pub(super) async fn users(&self, realm: &str) -> Result<Vec<String>, LabError> {
+    pub(in crate::backend) async fn users(&self, realm: &str) -> Result<Vec<String>, LabError> {
         let (mut all, mut first) = (Vec::new(), 0);
         loop {
             let page = format!("/{realm}/users?briefRepresentation=true&first={first}&max={PAGE}");
@@ -94,7 +98,7 @@ impl Admin {
     }
 
     /// Removes a realm, if it is there.
-    pub(super) async fn remove(&self, realm: &str) -> Result<(), LabError> {
+    pub(in crate::backend) async fn remove(&self, realm: &str) -> Result<(), LabError> {
         let path = format!("/{realm}");
         match self.call(Method::DELETE, &path, None).await? {
             (status, _) if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
@@ -103,7 +107,7 @@ impl Admin {
     }
 
     /// Adds a key that signs from now on: one more provider of keys, before those that are there.
-    pub(super) async fn rotate(&self, realm: &str) -> Result<(), LabError> {
+    pub(in crate::backend) async fn rotate(&self, realm: &str) -> Result<(), LabError> {
         let about = self.read(&format!("/{realm}")).await?;
         let algorithm = about["defaultSignatureAlgorithm"].as_str();
         let algorithm = algorithm.filter(|name| !name.is_empty()).unwrap_or("RS256");

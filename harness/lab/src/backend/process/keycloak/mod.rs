@@ -5,37 +5,28 @@
 //! the server may still boot while the API server starts, and a lab's Keycloak can be down while
 //! that of others is not.
 
-mod admin;
+pub(in crate::backend) mod admin;
 mod anonymous;
 mod door;
+pub(in crate::backend) mod import;
 mod keys;
-mod server;
+pub(in crate::backend) mod server;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use authlab_idp::fault::Fault;
-use authlab_idp::keycloak::check;
-use reqwest::StatusCode;
-use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 
 use self::door::Door;
+use self::import::Import;
 use self::server::Server;
 pub(crate) use self::server::folder;
 use super::{LabError, Site};
 use crate::backend::ONLY_DOWN;
 use crate::backend::kind::Workshop;
 use crate::folder::owned;
-use crate::plan::Text;
-use crate::realm;
-use crate::refusal;
 use crate::spec::ProviderKind;
-use crate::wait::{Look, until};
-
-/// How long a realm that has been imported may take to answer.
-const ANSWER: Duration = Duration::from_secs(30);
 
 /// The realms of a lab and the server that has them.
 #[derive(Debug)]
@@ -52,12 +43,7 @@ pub(super) struct Keycloaks {
 
 #[derive(Debug)]
 struct Realm {
-    /// As the server calls it.
-    name: String,
-    issuer: String,
-    file: Text,
-    /// The file with its placeholders filled.
-    text: String,
+    import: Import,
     door: Mutex<Door>,
 }
 
@@ -78,26 +64,15 @@ impl Keycloaks {
             let (true, Some(file)) = (of_keycloak, provider.config.clone()) else {
                 continue;
             };
-            let value = |what: &str| {
-                let value = site.values.get(&format!("lab.idp.{name}.{what}"));
-                value.cloned().unwrap_or_default()
-            };
-            let (realm, issuer) = (value("realm"), value("issuer"));
-            let text = site.render_for(&name, &file)?;
-            refusal::realm_name(&file, &text, &realm)?;
-            realm::serves(&file, &text, &provider)?;
-            checked.push((name, realm, issuer, file, text));
+            checked.push((name.clone(), Import::of(site, &name, &provider, file)?));
         }
         let server = Server::join(site, workshop).await?;
         let mut realms = BTreeMap::new();
-        for (name, realm, issuer, file, text) in checked {
+        for (name, import) in checked {
             let door = site.listeners.remove(&name).map(Door::new);
             let door = door.unwrap_or_else(|| Err(std::io::ErrorKind::AddrNotAvailable.into()));
             let realm = Realm {
-                name: realm,
-                issuer,
-                file,
-                text,
+                import,
                 door: Mutex::new(door.map_err(|cause| no_address(&name, cause))?),
             };
             realms.insert(name, realm);
@@ -129,76 +104,16 @@ impl Keycloaks {
     }
 
     async fn create(&self, name: &str, realm: &Realm) -> Result<(), LabError> {
-        let admin = &self.server.admin;
-        // That of a lab of the same name whose host was killed.
-        admin.remove(&realm.name).await?;
         let mark = self.server.mark();
-        let text = keys::supplied(&realm.text)?;
-        let mut created = admin.create(&text).await?;
-        if let Err((StatusCode::CONFLICT, _)) = created
-            && let Some(text) = anonymous::realm(&text)
-        {
-            created = admin.create(&text).await?;
-        }
-        if let Err((_, words)) = created {
-            let words = self.server.cause_since(mark).unwrap_or(words);
-            let message = format!("{name} refused the realm: {words}");
-            return Err(match check(&realm.text) {
-                // The real one seldom says where, nor what.
-                Err(error) => {
-                    let help = format!("the embedded Keycloak says: {}", error.message);
-                    refusal::of_realm(&realm.file, &error, message, Some(&help))
-                }
-                Ok(()) => refusal::in_this(&realm.file, message),
-            });
-        }
+        let cause = || self.server.cause_since(mark);
+        realm.import.create(name, &self.server.admin, cause).await?;
         let mut door = realm.door.lock().await;
         let opened = door.open(self.server.address());
         opened.map_err(|cause| no_address(name, cause))?;
         drop(door);
-        self.is_there(realm).await
-    }
-
-    /// Waits until the realm's discovery names the lab's issuer, then looks whether every client
-    /// and every user of the file has arrived.
-    async fn is_there(&self, realm: &Realm) -> Result<(), LabError> {
-        let http = authlab_pki::http::client(&self.ca)?;
-        let url = format!("{}/.well-known/openid-configuration", realm.issuer);
-        let what = format!("the realm {} answers", realm.name);
-        until(&what, ANSWER, || async {
-            let answer = match http.get(&url).send().await {
-                Ok(answer) if answer.status().is_success() => answer.text().await,
-                Ok(answer) => return Look::NotYet(answer.status().to_string()),
-                Err(error) => return Look::NotYet(error.to_string()),
-            };
-            match answer.ok().and_then(|text| text_of(&text, "issuer")) {
-                Some(issuer) if issuer == realm.issuer => Look::Ready(()),
-                Some(issuer) => Look::Failed(format!("its issuer is {issuer}")),
-                None => Look::NotYet("it names no issuer".to_owned()),
-            }
-        })
-        .await?;
-        let there = self.server.admin.clients(&realm.name).await?;
-        let file: Value = serde_json::from_str(&realm.text).unwrap_or_default();
-        let missing = |list: &str, member: &str, there: &[String]| {
-            let items = file[list].as_array().into_iter().flatten();
-            // The server lists no users of clients.
-            let items = items.filter(|item| item["serviceAccountClientId"].is_null());
-            let mut wanted = items.filter_map(|item| item[member].as_str());
-            wanted
-                .find(|id| !there.iter().any(|known| known.eq_ignore_ascii_case(id)))
-                .map(str::to_owned)
-        };
-        let users = self.server.admin.users(&realm.name).await?;
-        let client = missing("clients", "clientId", &there).map(|id| format!("client {id}"));
-        let user = || missing("users", "username", &users).map(|name| format!("user {name}"));
-        match client.or_else(user) {
-            None => Ok(()),
-            Some(what) => Err(LabError::Api {
-                what: format!("the realm {}", realm.name),
-                why: format!("it was imported without the {what}"),
-            }),
-        }
+        let import = &realm.import;
+        let url = &import.issuer;
+        import.is_there(&self.server.admin, url, &self.ca).await
     }
 
     /// Removes realms of labs that are gone: their hosts were killed.
@@ -224,7 +139,9 @@ impl Keycloaks {
 
     /// The issuers of the lab's realms.
     pub(super) fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.realms.values().map(|realm| realm.issuer.as_str())
+        self.realms
+            .values()
+            .map(|realm| realm.import.issuer.as_str())
     }
 
     /// Whether the lab calls a Keycloak so.
@@ -235,7 +152,7 @@ impl Keycloaks {
     /// Signs with a new key from now on; the old ones stay published.
     pub(super) async fn rotate_keys(&self, name: &str) -> Result<(), String> {
         let realm = self.realm(name)?;
-        let rotated = self.server.admin.rotate(&realm.name).await;
+        let rotated = self.server.admin.rotate(&realm.import.name).await;
         rotated.map_err(|error| error.to_string())
     }
 
@@ -264,8 +181,8 @@ impl Keycloaks {
     pub(super) async fn stop(self) {
         for realm in self.realms.into_values() {
             // A server that is gone has no realms.
-            if let Err(error) = self.server.admin.remove(&realm.name).await {
-                tracing::debug!(realm = realm.name, %error, "a realm stays behind");
+            if let Err(error) = self.server.admin.remove(&realm.import.name).await {
+                tracing::debug!(realm = realm.import.name, %error, "a realm stays behind");
             }
         }
     }
@@ -276,10 +193,4 @@ fn no_address(name: &str, cause: std::io::Error) -> LabError {
         what: format!("no address for {name}"),
         cause,
     }
-}
-
-/// A text among the members of a JSON object.
-fn text_of(json: &str, member: &str) -> Option<String> {
-    let value: Value = serde_json::from_str(json).ok()?;
-    Some(value.get(member)?.as_str()?.to_owned())
 }

@@ -219,9 +219,31 @@ fn start(
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port();
-    let mut secret = [0; 24];
-    File::open("/dev/urandom")?.read_exact(&mut secret)?;
-    let password = URL_SAFE_NO_PAD.encode(secret);
+    let password = password()?;
+    let mut args = command(&home, &home.join("data"), port, (certificate, key));
+    args.push("--http-host=127.0.0.1".into());
+    Ok(Start {
+        program: distribution.java.clone(),
+        args,
+        environment: vec![
+            ("KC_BOOTSTRAP_ADMIN_USERNAME", super::admin::USER.into()),
+            (
+                "KC_BOOTSTRAP_ADMIN_PASSWORD",
+                password.expose_secret().into(),
+            ),
+        ],
+        note: Note { port, password },
+    })
+}
+
+/// What Java is told: the server of the distribution `home`, at `port` with TLS, whose labs each have an
+/// address of their own.
+pub(in crate::backend) fn command(
+    home: &Path,
+    temporary: &Path,
+    port: u16,
+    (certificate, key): (&Path, &Path),
+) -> Vec<OsString> {
     let set = |name: &str, value: &Path| {
         let mut option = OsString::from(name);
         option.push("=");
@@ -230,9 +252,9 @@ fn start(
     };
     let mut args: Vec<OsString> = JAVA.iter().map(OsString::from).collect();
     args.extend([
-        set("-Dkc.home.dir", &home),
+        set("-Dkc.home.dir", home),
         set("-Djboss.server.config.dir", &home.join("conf")),
-        set("-Djava.io.tmpdir", &home.join("data")),
+        set("-Djava.io.tmpdir", temporary),
         "-cp".into(),
         home.join(JAR).into(),
         "io.quarkus.bootstrap.runner.QuarkusEntryPoint".into(),
@@ -240,23 +262,18 @@ fn start(
         "--optimized".into(),
         "--cache=local".into(),
         "--http-enabled=false".into(),
-        "--http-host=127.0.0.1".into(),
         format!("--https-port={port}").into(),
         // Every lab has an address of its own.
         "--hostname-strict=false".into(),
         set("--https-certificate-file", certificate),
         set("--https-certificate-key-file", key),
     ]);
-    Ok(Start {
-        program: distribution.java.clone(),
-        args,
-        environment: vec![
-            ("KC_BOOTSTRAP_ADMIN_USERNAME", super::admin::USER.into()),
-            ("KC_BOOTSTRAP_ADMIN_PASSWORD", password.clone().into()),
-        ],
-        note: Note {
-            port,
-            password: password.into(),
-        },
-    })
+    args
+}
+
+/// A password that nobody knows.
+pub(in crate::backend) fn password() -> io::Result<SecretString> {
+    let mut secret = [0; 24];
+    File::open("/dev/urandom")?.read_exact(&mut secret)?;
+    Ok(URL_SAFE_NO_PAD.encode(secret).into())
 }

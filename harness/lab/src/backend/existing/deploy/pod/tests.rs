@@ -25,3 +25,23 @@ fn a_pod_says_why_it_is_not_ready() {
     ]}});
     assert_eq!(state(&starting), "it is Pending");
 }
+
+#[test]
+fn a_container_that_ended_is_seen_whether_or_not_it_was_started_again() {
+    let pod = |dex: Value| {
+        let etcd = json!({ "name": "etcd", "restartCount": 1, "state": { "running": {} },
+            "lastState": { "terminated": { "exitCode": 1, "reason": "Error" } } });
+        json!({ "status": { "initContainerStatuses": [etcd], "containerStatuses": [dex] } })
+    };
+    let terminated = json!({ "terminated": { "exitCode": 137, "reason": "OOMKilled" } });
+    let before = json!({ "name": "dex", "restartCount": 0, "state": { "running": {} } });
+    let known = restarts(&pod(before.clone()));
+    // That of etcd was before the pod was ready.
+    assert_eq!(ended(&pod(before), &known), None);
+    let killed = Some(("dex".to_owned(), "exit code 137 (OOMKilled)".to_owned()));
+    let down = json!({ "name": "dex", "restartCount": 0, "state": terminated });
+    assert_eq!(ended(&pod(down), &known), killed);
+    let again = json!({ "name": "dex", "restartCount": 1, "state": { "running": {} },
+        "lastState": terminated });
+    assert_eq!(ended(&pod(again), &known), killed);
+}

@@ -1,0 +1,138 @@
+//! A realm as a lab has it on a server.
+
+use std::time::Duration;
+
+use authlab_idp::keycloak::check;
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use super::admin::Admin;
+use super::anonymous;
+use super::keys;
+use crate::backend::{LabError, Site};
+use crate::plan::{Provider, Text};
+use crate::realm;
+use crate::refusal;
+use crate::wait::{Look, until};
+
+/// How long a realm that has been imported may take to answer.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// A realm, to be imported.
+#[derive(Debug)]
+pub(in crate::backend) struct Import {
+    /// As the server calls it.
+    pub name: String,
+    pub issuer: String,
+    file: Text,
+    /// The file with its placeholders filled.
+    text: String,
+}
+
+impl Import {
+    /// That of the provider `name` of a lab, in `file`.
+    ///
+    /// # Errors
+    /// When the file is of no use to the lab.
+    pub fn of(site: &Site, name: &str, provider: &Provider, file: Text) -> Result<Self, LabError> {
+        let value = |what: &str| {
+            let value = site.values.get(&format!("lab.idp.{name}.{what}"));
+            value.cloned().unwrap_or_default()
+        };
+        let (realm, issuer) = (value("realm"), value("issuer"));
+        let text = site.render_for(name, &file)?;
+        refusal::realm_name(&file, &text, &realm)?;
+        realm::serves(&file, &text, provider)?;
+        Ok(Self {
+            name: realm,
+            issuer,
+            file,
+            text,
+        })
+    }
+
+    /// Imports it as the provider `name` of a lab; `cause` is why the server says that it did not.
+    ///
+    /// # Errors
+    /// With the place in the file, where that is known.
+    pub async fn create(
+        &self,
+        name: &str,
+        admin: &Admin,
+        cause: impl FnOnce() -> Option<String>,
+    ) -> Result<(), LabError> {
+        // That of a lab of the same name whose host was killed.
+        admin.remove(&self.name).await?;
+        let text = keys::supplied(&self.text)?;
+        let mut created = admin.create(&text).await?;
+        if let Err((StatusCode::CONFLICT, _)) = created
+            && let Some(text) = anonymous::realm(&text)
+        {
+            created = admin.create(&text).await?;
+        }
+        if let Err((_, words)) = created {
+            let words = cause().unwrap_or(words);
+            let message = format!("{name} refused the realm: {words}");
+            return Err(match check(&self.text) {
+                // The real one seldom says where, nor what.
+                Err(error) => {
+                    let help = format!("the embedded Keycloak says: {}", error.message);
+                    refusal::of_realm(&self.file, &error, message, Some(&help))
+                }
+                Ok(()) => refusal::in_this(&self.file, message),
+            });
+        }
+        Ok(())
+    }
+
+    /// Waits until the realm's discovery at `url` names the lab's issuer, then looks whether every
+    /// client and every user of the file has arrived.
+    ///
+    /// # Errors
+    /// With what is missing.
+    pub async fn is_there(&self, admin: &Admin, url: &str, ca: &str) -> Result<(), LabError> {
+        let http = authlab_pki::http::client(ca)?;
+        let url = format!("{url}/.well-known/openid-configuration");
+        let what = format!("the realm {} answers", self.name);
+        until(&what, ANSWER, || async {
+            let answer = match http.get(&url).send().await {
+                Ok(answer) if answer.status().is_success() => answer.text().await,
+                Ok(answer) => return Look::NotYet(answer.status().to_string()),
+                Err(error) => return Look::NotYet(error.to_string()),
+            };
+            match answer.ok().and_then(|text| text_of(&text, "issuer")) {
+                Some(issuer) if issuer == self.issuer => Look::Ready(()),
+                Some(issuer) => Look::Failed(format!("its issuer is {issuer}")),
+                None => Look::NotYet("it names no issuer".to_owned()),
+            }
+        })
+        .await?;
+        let there = admin.clients(&self.name).await?;
+        let file: Value = serde_json::from_str(&self.text).unwrap_or_default();
+        let missing = |list: &str, member: &str, there: &[String]| {
+            let items = file[list].as_array().into_iter().flatten();
+            // The server lists no users of clients.
+            let items = items.filter(|item| item["serviceAccountClientId"].is_null());
+            let mut wanted = items.filter_map(|item| item[member].as_str());
+            wanted
+                .find(|id| !there.iter().any(|known| known.eq_ignore_ascii_case(id)))
+                .map(str::to_owned)
+        };
+        let users = admin.users(&self.name).await?;
+        let client = missing("clients", "clientId", &there).map(|id| format!("client {id}"));
+        let user = || missing("users", "username", &users).map(|name| format!("user {name}"));
+        match client.or_else(user) {
+            None => Ok(()),
+            Some(what) => Err(LabError::Api {
+                what: format!("the realm {}", self.name),
+                why: format!("it was imported without the {what}"),
+            }),
+        }
+    }
+}
+
+/// A text among the members of a JSON object.
+fn text_of(json: &str, member: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(json).ok()?;
+    Some(value.get(member)?.as_str()?.to_owned())
+}
