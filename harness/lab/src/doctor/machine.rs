@@ -1,6 +1,6 @@
 //! The machine as the doctor sees it.
 
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -40,6 +40,8 @@ pub trait Machine: Sync {
     fn free(&self, path: &Path) -> Option<u64>;
     /// Connects to a host and hangs up.
     fn reach(&self, host: &str, port: u16) -> Result<(), String>;
+    /// Takes a free port of the loopback address, and gives it back.
+    fn listen(&self) -> Result<(), String>;
     /// What the tool cache holds for a checkout.
     fn tools(&self, root: &Path) -> Result<Vec<tools::Status>, ToolsError>;
 }
@@ -106,6 +108,11 @@ impl Machine for ThisMachine {
             let _ = told.send(reached.map(drop).map_err(|error| error.to_string()));
         });
         heard.recv_timeout(HOST).unwrap_or(Err(late))
+    }
+
+    fn listen(&self) -> Result<(), String> {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        taken.map(drop).map_err(|error| error.to_string())
     }
 
     fn tools(&self, root: &Path) -> Result<Vec<tools::Status>, ToolsError> {

@@ -1,5 +1,6 @@
-//! The machine itself: disk, control groups, what the kernel lets its users watch.
+//! The machine itself: disk, control groups, ports, what the kernel lets its users watch.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{DEFAULT, Finding, KIND, Machine, PROCESS};
@@ -10,11 +11,14 @@ const LABS: u64 = 100 * MB;
 /// kind asks for as many: <https://kind.sigs.k8s.io/docs/user/known-issues/>, "Pod errors due to
 /// too many open files".
 const INSTANCES: u64 = 512;
+/// What a lab with everything listens at, and its clients' connections.
+const PORTS: usize = 200;
 
 pub(super) fn look(root: &Path, machine: &dyn Machine) -> Vec<Finding> {
     let mut findings = vec![disk(root, machine)];
     findings.extend(cgroups(machine));
     findings.extend(inotify(machine));
+    findings.push(ports(machine));
     findings
 }
 
@@ -68,4 +72,43 @@ fn inotify(machine: &dyn Machine) -> Option<Finding> {
         format!("{instances} inotify instances a user: enough for one small kind cluster"),
         format!("for more: sudo sysctl fs.inotify.max_user_instances={INSTANCES}"),
     ))
+}
+
+/// No lab needs a certain port, unless its file names one for an issuer: the kernel gives free ones.
+///
+/// Source: Linux, `Documentation/networking/ip-sysctl.rst`, `ip_local_port_range`; proc(5), `/proc/net/tcp`.
+fn ports(machine: &dyn Machine) -> Finding {
+    let help = "ss --tcp --all --numeric says who has them; \
+                sudo sysctl net.ipv4.ip_local_port_range='32768 60999' is the kernel's own range";
+    if let Err(why) = machine.listen() {
+        let what = format!("no port of 127.0.0.1 can be had: {why}");
+        return Finding::amiss("ports-taken", &[DEFAULT, PROCESS, KIND], what, help);
+    }
+    match free_ports(machine) {
+        Some(free) if free < PORTS => Finding::note(
+            "ports-few",
+            format!("{free} ports of this machine are free for labs"),
+            help,
+        ),
+        Some(free) => Finding::good("ports", format!("{free} ports are free for labs")),
+        None => Finding::good("ports", "127.0.0.1 has a free port"),
+    }
+}
+
+/// How many of the ports that the kernel gives are free.
+fn free_ports(machine: &dyn Machine) -> Option<usize> {
+    let range = machine.file("/proc/sys/net/ipv4/ip_local_port_range")?;
+    let mut ends = range.split_whitespace().map(str::parse::<u16>);
+    let range = ends.next()?.ok()?..=ends.next()?.ok()?;
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| machine.file(path));
+    let taken = tables
+        .iter()
+        .flatten()
+        .flat_map(|table| table.lines().skip(1));
+    let taken = taken.filter_map(|line| {
+        let (_, port) = line.split_whitespace().nth(1)?.rsplit_once(':')?;
+        u16::from_str_radix(port, 16).ok()
+    });
+    let taken: BTreeSet<u16> = taken.filter(|port| range.contains(port)).collect();
+    Some(range.len().saturating_sub(taken.len()))
 }

@@ -17,6 +17,8 @@ struct Fake {
     unbuilt: &'static [&'static str],
     go_missing: bool,
     silent: bool,
+    /// Why no port can be had.
+    no_port: Option<&'static str>,
 }
 
 const ALL_CAPABILITIES: &str = "CapBnd:\t000001ffffffffff\n";
@@ -56,6 +58,7 @@ impl Default for Fake {
             unbuilt: &[],
             go_missing: false,
             silent: false,
+            no_port: None,
         }
     }
 }
@@ -94,6 +97,10 @@ impl Machine for Fake {
             return Err("no answer in 3 s".to_owned());
         }
         Ok(())
+    }
+
+    fn listen(&self) -> Result<(), String> {
+        self.no_port.map_or(Ok(()), |why| Err(why.to_owned()))
     }
 
     fn tools(&self, _: &Path) -> Result<Vec<tools::Status>, ToolsError> {
@@ -247,4 +254,23 @@ fn what_builds_and_where_it_comes_from() {
         .variables
         .insert("HTTPS_PROXY", "http://proxy.example:3128");
     assert!(said(&alone).contains("jars.example does not answer (by the proxy)"));
+}
+
+#[test]
+fn ports_that_are_taken() {
+    let mut machine = Fake::default();
+    let table = "  sl  local_address rem_address   st\n   0: 0100007F:8001 00000000:0000 0A\n   \
+                 1: 0100007F:8001 0100007F:1F90 01\n   2: 00000000:0016 00000000:0000 0A\n";
+    let range = "/proc/sys/net/ipv4/ip_local_port_range";
+    machine.files.insert("/proc/net/tcp", table.to_owned());
+    machine.files.insert(range, "32768\t60999\n".to_owned());
+    let report = examine(Path::new("/checkout"), &machine);
+    let told = report.findings.iter().find(|one| one.id == "ports");
+    // One of them listens and has a guest.
+    assert_eq!(told.unwrap().what, "28231 ports are free for labs");
+    machine.files.insert(range, "32768\t32800\n".to_owned());
+    let few = said(&machine);
+    machine.no_port = Some("Cannot assign requested address (os error 99)");
+    assert!(!examine(Path::new("/checkout"), &machine).default_runs());
+    insta::assert_snapshot!(format!("{few}\n\n{}", said(&machine)));
 }
