@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use super::LabError;
@@ -41,6 +42,19 @@ pub(super) async fn address() -> Result<(&'static str, OsString), LabError> {
     let format = "{{.Endpoints.docker.Host}}";
     let host = ask(&["context", "inspect", "--format", format]).await?;
     Ok(("DOCKER_HOST", host.into()))
+}
+
+/// This machine's address in a network, by the gateway and the range that Docker names: one that has
+/// been started for the first time names the range only, whose first address it has taken.
+pub(super) fn gateway(said: &str) -> Option<Ipv4Addr> {
+    said.split_whitespace()
+        .find_map(|word| match word.split_once('/') {
+            None => word.parse().ok(),
+            Some((range, _)) => {
+                let range: Ipv4Addr = range.parse().ok()?;
+                Some(Ipv4Addr::from_bits(range.to_bits() + 1))
+            }
+        })
 }
 
 /// What Docker holds for labs.

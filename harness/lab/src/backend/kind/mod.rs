@@ -15,7 +15,7 @@ pub(crate) use self::container::PROGRAM as RUNNER;
 
 use std::ffi::OsString;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -112,12 +112,11 @@ pub(super) async fn address(folder: &Path) -> Result<IpAddr, LabError> {
         let label = format!("{LABEL}={}", folder.display());
         docker::ask(&["network", "create", "--label", &label, &name]).await?;
     }
-    let format = "{{(index .IPAM.Config 0).Gateway}}";
+    let format = "{{with index .IPAM.Config 0}}{{.Gateway}} {{.Subnet}}{{end}}";
     let found = docker::ask(&["network", "inspect", "--format", format, "bridge"]).await?;
-    found
-        .parse::<Ipv4Addr>()
+    docker::gateway(&found)
         .map(IpAddr::V4)
-        .map_err(|_| LabError::Api {
+        .ok_or_else(|| LabError::Api {
             what: "this machine's address in Docker's network `bridge`".to_owned(),
             why: format!("`{found}` is none"),
         })

@@ -21,3 +21,12 @@ fn a_lab_owns_what_sees_its_files_and_nothing_else() {
     assert_eq!(ids, ["node"]);
     assert_eq!(held.networks.len(), 1);
 }
+
+#[test]
+fn a_docker_of_the_first_time_names_no_gateway() {
+    let known = gateway("172.17.0.9 172.17.0.0/16").map(|it| it.to_string());
+    assert_eq!(known.as_deref(), Some("172.17.0.9"));
+    let first = gateway("172.17.0.0/16").map(|it| it.to_string());
+    assert_eq!(first.as_deref(), Some("172.17.0.1"));
+    assert_eq!(gateway(""), None);
+}
