@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use authlab_lab::checkout::Checkout;
+use authlab_lab::exec::find;
 use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::source::nearest;
@@ -68,18 +69,21 @@ pub async fn prepare_tools(
     origin: Origin,
 ) -> miette::Result<()> {
     let (checkout, progress) = (Checkout::here(), Terminal::stderr());
-    if matches!(kind, BackendKind::Process | BackendKind::Kind) {
+    if kind == BackendKind::Process {
         let needed = [tools::ETCD, tools::DEX, tools::kubernetes(kubernetes)];
         tools::ensure(checkout.root(), &needed, &progress).await?;
     }
     if kind == BackendKind::Kind {
-        tools::ensure(checkout.root(), &[tools::KIND], &progress).await?;
+        let mut needed = vec![tools::KIND];
+        // For scenarios that run it: official images leave nothing else to build.
+        if find(checkout.root(), "kubectl").is_none() {
+            needed.push(tools::kubernetes(kubernetes));
+        }
+        tools::ensure(checkout.root(), &needed, &progress).await?;
         let all = &containers::ALL;
         let images = containers::ensure(checkout.root(), all, kubernetes, origin, &progress);
         for image in images.await? {
-            if origin != Origin::Built {
-                terminal::note(&format!("{}: {}", image.kind.name(), image.origin));
-            }
+            terminal::note(&format!("image {}: {}", image.kind.name(), image.origin));
         }
     }
     Ok(())

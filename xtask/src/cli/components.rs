@@ -52,7 +52,8 @@ impl KubernetesArgs {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct OriginArgs {
     /// Where container images come from: `official` ones by the digests of ci/images/official.yaml,
-    /// or built here; `auto` takes the official ones where Docker can pull them [default: built].
+    /// or `built` here; `auto` takes what Docker has, else the official ones where it can pull them,
+    /// else builds them [default: auto].
     #[arg(long = "images", value_name = "ORIGIN", value_parser = origins())]
     pub origin: Option<Origin>,
 }
@@ -91,7 +92,7 @@ pub struct ImagesArgs {
     pub images: Vec<String>,
     #[command(flatten)]
     pub kubernetes: KubernetesArgs,
-    /// Where they come from, as `--images` says elsewhere [default: built].
+    /// Where they come from, as `--images` says elsewhere [default: auto].
     #[arg(long, value_name = "ORIGIN", value_parser = origins())]
     pub from: Option<Origin>,
     /// As JSON.

@@ -22,6 +22,16 @@ pub(super) async fn size(reference: &str) -> Result<Option<u64>, ImagesError> {
     Ok(size.ok().and_then(|size| size.parse().ok()))
 }
 
+/// The tags that Docker has of a repository.
+pub(super) async fn tags(repository: &str) -> Result<Vec<String>, ImagesError> {
+    let tags = ask(&["image", "ls", "--format", "{{.Tag}}", repository]).await?;
+    Ok(tags
+        .unwrap_or_default()
+        .lines()
+        .map(str::to_owned)
+        .collect())
+}
+
 async fn ask(args: &[&str]) -> Result<Answer, ImagesError> {
     let answer = docker::ask(args).await;
     answer.map_err(|error| ImagesError::Docker {

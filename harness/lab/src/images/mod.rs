@@ -70,8 +70,9 @@ pub struct Image {
     pub origin: String,
 }
 
-/// Makes sure that Docker has these images, a node being of that version of Kubernetes, and that their programs are built. Ends soon when that
-/// is so. Dropping the future ends what is under way.
+/// Makes sure that Docker has these images, a node being of that version of Kubernetes, and that the
+/// programs of those that are built are there. Ends soon when that is so. Dropping the future ends
+/// what is under way.
 ///
 /// # Errors
 /// See [`ImagesError`]: each says what to do.
@@ -89,7 +90,7 @@ pub async fn ensure(
             Origin::Built => None,
             Origin::Official | Origin::Auto => Pin::of(root, *kind, kubernetes)?,
         };
-        let why = match take(*kind, pin.as_ref(), origin, progress).await? {
+        let why = match take(*kind, kubernetes, pin.as_ref(), origin, progress).await? {
             Ok(image) => {
                 images.push(image);
                 continue;

@@ -28,11 +28,11 @@ const DOCKER_HUB: &str = "registry-1.docker.io";
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// Built here from the tools of `ci/tools`.
-    #[default]
     Built,
     /// The official ones, where there is one.
     Official,
-    /// The official ones where Docker has them or their registry answers soon, else built here.
+    /// What Docker has; else the official ones where their registry answers soon; else built here.
+    #[default]
     Auto,
 }
 
@@ -149,9 +149,21 @@ impl Pin {
     }
 }
 
+/// Whether Docker has an image that was built here, be it by an older recipe.
+async fn built_before(kind: Kind, kubernetes: Kubernetes) -> Result<bool, ImagesError> {
+    let tags = docker::tags(&format!("authlab/{}", kind.name())).await?;
+    Ok(tags.iter().any(|tag| is_built(kind, kubernetes, tag)))
+}
+
+fn is_built(kind: Kind, kubernetes: Kubernetes, tag: &str) -> bool {
+    let node = format!("v{}.", kubernetes.name());
+    !is_official(tag) && (kind != Kind::Node || tag.starts_with(&node))
+}
+
 /// The official image, or why it is built here.
 pub(super) async fn take(
     kind: Kind,
+    kubernetes: Kubernetes,
     pin: Option<&Pin>,
     origin: Origin,
     progress: &dyn Progress,
@@ -159,7 +171,7 @@ pub(super) async fn take(
     let Some(pin) = pin.filter(|_| origin != Origin::Built) else {
         return Ok(Err(match origin {
             Origin::Built => String::new(),
-            _ => ": there is no official one".to_owned(),
+            _ => ": no official one would do".to_owned(),
         }));
     };
     let reference = pin.reference(kind);
@@ -171,6 +183,10 @@ pub(super) async fn take(
     };
     if let Some(size) = docker::size(&reference).await? {
         return Ok(Ok(taken(size, "here already")));
+    }
+    // A machine that has built one goes on building: labs stay as they were, and nobody waits.
+    if origin == Origin::Auto && built_before(kind, kubernetes).await? {
+        return Ok(Err(", as before".to_owned()));
     }
     let pulled = async {
         if origin == Origin::Auto {
@@ -236,6 +252,15 @@ mod tests {
         assert_eq!(reference, "authlab/node:v1.35.0-official-0123456789ab");
         assert!(is_official(&reference));
         assert!(!is_official("authlab/node:v1.36.3-27eed016359561be"));
+    }
+
+    #[test]
+    fn one_that_was_built_is_told_by_its_tag() {
+        let is_node = |tag| is_built(Kind::Node, Kubernetes::V1_35, tag);
+        assert!(is_node("v1.35.4-d9498ccb57770c65"));
+        assert!(!is_node("v1.36.3-27eed016359561be"));
+        assert!(!is_node("v1.35.0-official-0123456789ab"));
+        assert!(is_built(Kind::Dex, Kubernetes::V1_35, "a2aa09737cc5bbdd"));
     }
 
     #[test]
