@@ -73,7 +73,7 @@ impl OriginArgs {
 /// Flags of `tools`.
 #[derive(Debug, Args)]
 pub struct ToolsArgs {
-    /// Only these [default: all].
+    /// Only these [default: all that labs of processes need].
     pub tools: Vec<String>,
     #[command(flatten)]
     pub kubernetes: KubernetesArgs,

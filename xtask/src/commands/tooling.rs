@@ -128,7 +128,10 @@ fn select(names: &[String], kubernetes: Kubernetes) -> miette::Result<Selection>
             keycloak: Keycloak::IfItCan,
         });
     }
-    let known = || tools::ALL.iter().map(|tool| tool.name).chain([KEYCLOAK]);
+    let known = || {
+        let named = tools::ALL.iter().chain(&tools::CLUSTER);
+        named.map(|tool| tool.name).chain([KEYCLOAK])
+    };
     let keycloak = match names.iter().any(|name| name == KEYCLOAK) {
         true => Keycloak::Named,
         false => Keycloak::No,
@@ -137,10 +140,30 @@ fn select(names: &[String], kubernetes: Kubernetes) -> miette::Result<Selection>
         .iter()
         .filter(|name| *name != KEYCLOAK)
         .map(|name| {
-            let mut all = tools::ALL.into_iter().zip(tools::all(kubernetes));
-            let found = all.find(|(tool, _)| tool.name == name).map(|it| it.1);
+            let labs = tools::ALL.into_iter().zip(tools::all(kubernetes));
+            let clusters = tools::CLUSTER.into_iter().zip(tools::cluster(kubernetes));
+            let found = labs.chain(clusters).find(|(tool, _)| tool.name == name);
+            let found = found.map(|(_, of_version)| of_version);
             found.ok_or_else(|| unknown(format!("no tool `{name}`"), name, known()))
         })
         .collect::<miette::Result<_>>()?;
     Ok(Selection { wanted, keycloak })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tool_can_be_named_and_those_of_kubernetes_are_of_the_version_meant() {
+        for tool in tools::ALL.into_iter().chain(tools::CLUSTER) {
+            let names = [tool.name.to_owned()];
+            let wanted = select(&names, Kubernetes::default()).unwrap().wanted;
+            assert_eq!(wanted, [tool]);
+        }
+        let names = ["kind", "kubernetes-node", "kubernetes"].map(str::to_owned);
+        let wanted = select(&names, Kubernetes::V1_35).unwrap().wanted;
+        let names: Vec<&str> = wanted.iter().map(|tool| tool.name).collect();
+        assert_eq!(names, ["kind", "kubernetes-node-1.35", "kubernetes-1.35"]);
+    }
 }

@@ -139,6 +139,12 @@ pub fn kubernetes_node(version: Kubernetes) -> Tool {
     }
 }
 
+/// [`CLUSTER`] with the node's part of Kubernetes of a version.
+#[must_use]
+pub fn cluster(version: Kubernetes) -> [Tool; 4] {
+    [KIND, CONTAINERD, COREDNS, kubernetes_node(version)]
+}
+
 /// [`ALL`] with Kubernetes of a version.
 #[must_use]
 pub fn all(version: Kubernetes) -> [Tool; 4] {
