@@ -1,5 +1,8 @@
 //! The RBAC kinds: stored like any other, and mirrored into the policy that decides requests.
 
+use std::marker::PhantomData;
+
+use authlab_authn::UserInfo;
 use authlab_rbac::escalation::{self, BindingError};
 use authlab_rbac::validation::{self, FieldError};
 use authlab_rbac::{Policy, SYSTEM_MASTERS, aggregate_all, defaults};
@@ -19,10 +22,30 @@ use crate::table::{AGE, Column, NAME};
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
-pub(super) struct Roles;
-pub(super) struct ClusterRoles;
-pub(super) struct RoleBindings;
-pub(super) struct ClusterRoleBindings;
+/// How one of the kinds is served.
+pub(super) struct Served<T>(PhantomData<T>);
+
+impl<T> Served<T> {
+    pub(super) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// What the kinds do not share.
+pub(super) trait Kind: Serialize + DeserializeOwned + Default + Send + Sync {
+    const PLURAL: &str;
+    const COLUMNS: &[Column];
+    fn prepare(object: &mut Value);
+    fn validate(&self, old: Option<&Self>) -> Vec<FieldError>;
+    /// Whether the user may write it: nobody gives away more than they have.
+    fn admit(&self, asker: &Asker<'_>, old: Option<&Self>) -> Result<(), BindingError>;
+}
+
+/// Who writes, under which policy.
+pub(super) struct Asker<'a> {
+    policy: &'a Policy,
+    user: &'a UserInfo,
+}
 
 const ROLE_COLUMNS: &[Column] = &[
     NAME,
@@ -83,17 +106,17 @@ fn null_rules(object: &mut Value) {
     }
 }
 
-impl Rules for Roles {
+impl<T: Kind> Rules for Served<T> {
     fn columns(&self) -> &[Column] {
-        ROLE_COLUMNS
+        T::COLUMNS
     }
 
     fn prepare(&self, object: &mut Value, _old: Option<&Value>, _subresource: &str) {
-        null_rules(object);
+        T::prepare(object);
     }
 
-    fn validate(&self, object: &Value, _old: Option<&Value>) -> Vec<FieldError> {
-        validation::validate_role(&typed(object))
+    fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+        typed::<T>(object).validate(old.map(typed).as_ref())
     }
 
     fn check_name(&self, _name: &str) -> Vec<String> {
@@ -102,16 +125,10 @@ impl Rules for Roles {
     }
 
     fn admit(&self, call: &Call, object: &Value, old: Option<&Value>) -> Result<(), Status> {
-        let (policy, user) = (call.cluster.policy(), &call.user);
-        let old: Option<Role> = old.map(typed);
-        escalation::check_namespaced_role(
-            &policy,
-            &user.username,
-            &user.groups,
-            &typed(object),
-            old.as_ref(),
-        )
-        .map_err(|why| forbidden("roles", object, &why))
+        let (policy, user) = (&*call.cluster.policy(), &call.user);
+        let asker = Asker { policy, user };
+        let admitted = typed::<T>(object).admit(&asker, old.map(typed).as_ref());
+        admitted.map_err(|error| refused(T::PLURAL, object, error))
     }
 
     fn created_by_update(&self) -> bool {
@@ -119,42 +136,116 @@ impl Rules for Roles {
     }
 }
 
-impl Rules for ClusterRoles {
-    fn columns(&self) -> &[Column] {
-        ROLE_COLUMNS
-    }
+impl Kind for Role {
+    const PLURAL: &str = "roles";
+    const COLUMNS: &[Column] = ROLE_COLUMNS;
 
-    fn prepare(&self, object: &mut Value, _old: Option<&Value>, _subresource: &str) {
+    fn prepare(object: &mut Value) {
         null_rules(object);
     }
 
-    fn validate(&self, object: &Value, _old: Option<&Value>) -> Vec<FieldError> {
-        validation::validate_cluster_role(&typed(object))
+    fn validate(&self, _old: Option<&Self>) -> Vec<FieldError> {
+        validation::validate_role(self)
     }
 
-    fn check_name(&self, _name: &str) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn admit(&self, call: &Call, object: &Value, old: Option<&Value>) -> Result<(), Status> {
-        let (policy, user) = (call.cluster.policy(), &call.user);
-        let old: Option<ClusterRole> = old.map(typed);
-        escalation::check_cluster_role(
-            &policy,
-            &user.username,
-            &user.groups,
-            &typed(object),
-            old.as_ref(),
-        )
-        .map_err(|why| forbidden("clusterroles", object, &why))
-    }
-
-    fn created_by_update(&self) -> bool {
-        true
+    fn admit(&self, asker: &Asker<'_>, old: Option<&Self>) -> Result<(), BindingError> {
+        let (name, groups) = asker.names();
+        escalation::check_namespaced_role(asker.policy, name, groups, self, old)
+            .map_err(BindingError::Escalation)
     }
 }
 
-/// A binding that the policy refuses.
+impl Kind for ClusterRole {
+    const PLURAL: &str = "clusterroles";
+    const COLUMNS: &[Column] = ROLE_COLUMNS;
+
+    fn prepare(object: &mut Value) {
+        null_rules(object);
+    }
+
+    fn validate(&self, _old: Option<&Self>) -> Vec<FieldError> {
+        validation::validate_cluster_role(self)
+    }
+
+    fn admit(&self, asker: &Asker<'_>, old: Option<&Self>) -> Result<(), BindingError> {
+        let (name, groups) = asker.names();
+        escalation::check_cluster_role(asker.policy, name, groups, self, old)
+            .map_err(BindingError::Escalation)
+    }
+}
+
+impl Kind for RoleBinding {
+    const PLURAL: &str = "rolebindings";
+    const COLUMNS: &[Column] = BINDING_COLUMNS;
+
+    fn prepare(object: &mut Value) {
+        let mut binding: Self = typed(object);
+        validation::default_binding(&mut binding.role_ref, binding.subjects.as_mut());
+        *object = untyped(&binding);
+    }
+
+    fn validate(&self, old: Option<&Self>) -> Vec<FieldError> {
+        let mut errors = validation::validate_role_binding(self);
+        errors.extend(role_changes(&self.role_ref, old.map(|old| &old.role_ref)));
+        errors
+    }
+
+    fn admit(&self, asker: &Asker<'_>, old: Option<&Self>) -> Result<(), BindingError> {
+        let (policy, (name, groups)) = (asker.policy, asker.names());
+        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        match old {
+            _ if asker.may_all() => Ok(()),
+            Some(old) => escalation::check_role_binding_update(policy, name, groups, self, old),
+            None => escalation::check_binding(policy, name, groups, &self.role_ref, namespace),
+        }
+    }
+}
+
+impl Kind for ClusterRoleBinding {
+    const PLURAL: &str = "clusterrolebindings";
+    const COLUMNS: &[Column] = BINDING_COLUMNS;
+
+    fn prepare(object: &mut Value) {
+        let mut binding: Self = typed(object);
+        validation::default_binding(&mut binding.role_ref, binding.subjects.as_mut());
+        *object = untyped(&binding);
+    }
+
+    fn validate(&self, old: Option<&Self>) -> Vec<FieldError> {
+        let mut errors = validation::validate_cluster_role_binding(self);
+        errors.extend(role_changes(&self.role_ref, old.map(|old| &old.role_ref)));
+        errors
+    }
+
+    fn admit(&self, asker: &Asker<'_>, old: Option<&Self>) -> Result<(), BindingError> {
+        let (policy, (name, groups)) = (asker.policy, asker.names());
+        match old {
+            _ if asker.may_all() => Ok(()),
+            Some(old) => {
+                escalation::check_cluster_role_binding_update(policy, name, groups, self, old)
+            }
+            None => escalation::check_binding(policy, name, groups, &self.role_ref, ""),
+        }
+    }
+}
+
+impl Asker<'_> {
+    fn names(&self) -> (&str, &[String]) {
+        (&self.user.username, &self.user.groups)
+    }
+
+    /// For them not even the role of a binding need exist.
+    fn may_all(&self) -> bool {
+        self.user.groups.iter().any(|group| group == SYSTEM_MASTERS)
+    }
+}
+
+fn role_changes(new: &RoleRef, old: Option<&RoleRef>) -> Vec<FieldError> {
+    old.map(|old| validation::validate_role_ref_update(new, old))
+        .unwrap_or_default()
+}
+
+/// What the policy refuses.
 fn refused(plural: &str, object: &Value, error: BindingError) -> Status {
     let message = error.to_string();
     match error {
@@ -165,113 +256,6 @@ fn refused(plural: &str, object: &Value, error: BindingError) -> Status {
         }
         BindingError::BadReference(_) => Status::bad_request(message),
         BindingError::UnsupportedKind(_) => Status::unexplained(message),
-    }
-}
-
-fn role_ref_unchanged(new: &RoleRef, old: Option<&RoleRef>) -> Vec<FieldError> {
-    old.map(|old| validation::validate_role_ref_update(new, old))
-        .unwrap_or_default()
-}
-
-impl Rules for RoleBindings {
-    fn columns(&self) -> &[Column] {
-        BINDING_COLUMNS
-    }
-
-    fn prepare(&self, object: &mut Value, _old: Option<&Value>, _subresource: &str) {
-        let mut binding: RoleBinding = typed(object);
-        validation::default_binding(&mut binding.role_ref, binding.subjects.as_mut());
-        *object = untyped(&binding);
-    }
-
-    fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
-        let binding: RoleBinding = typed(object);
-        let old: Option<RoleBinding> = old.map(typed);
-        let mut errors = validation::validate_role_binding(&binding);
-        errors.extend(role_ref_unchanged(
-            &binding.role_ref,
-            old.as_ref().map(|old| &old.role_ref),
-        ));
-        errors
-    }
-
-    fn check_name(&self, _name: &str) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn admit(&self, call: &Call, object: &Value, old: Option<&Value>) -> Result<(), Status> {
-        let (policy, user) = (call.cluster.policy(), &call.user);
-        if user.groups.iter().any(|group| group == SYSTEM_MASTERS) {
-            // Not even the role need exist.
-            return Ok(());
-        }
-        let binding: RoleBinding = typed(object);
-        let (name, groups) = (&user.username, &user.groups);
-        match old.map(typed::<RoleBinding>) {
-            Some(old) => {
-                escalation::check_role_binding_update(&policy, name, groups, &binding, &old)
-            }
-            None => escalation::check_binding(
-                &policy,
-                name,
-                groups,
-                &binding.role_ref,
-                object.namespace(),
-            ),
-        }
-        .map_err(|error| refused("rolebindings", object, error))
-    }
-
-    fn created_by_update(&self) -> bool {
-        true
-    }
-}
-
-impl Rules for ClusterRoleBindings {
-    fn columns(&self) -> &[Column] {
-        BINDING_COLUMNS
-    }
-
-    fn prepare(&self, object: &mut Value, _old: Option<&Value>, _subresource: &str) {
-        let mut binding: ClusterRoleBinding = typed(object);
-        validation::default_binding(&mut binding.role_ref, binding.subjects.as_mut());
-        *object = untyped(&binding);
-    }
-
-    fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
-        let binding: ClusterRoleBinding = typed(object);
-        let old: Option<ClusterRoleBinding> = old.map(typed);
-        let mut errors = validation::validate_cluster_role_binding(&binding);
-        errors.extend(role_ref_unchanged(
-            &binding.role_ref,
-            old.as_ref().map(|old| &old.role_ref),
-        ));
-        errors
-    }
-
-    fn check_name(&self, _name: &str) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn admit(&self, call: &Call, object: &Value, old: Option<&Value>) -> Result<(), Status> {
-        let (policy, user) = (call.cluster.policy(), &call.user);
-        if user.groups.iter().any(|group| group == SYSTEM_MASTERS) {
-            // Not even the role need exist.
-            return Ok(());
-        }
-        let binding: ClusterRoleBinding = typed(object);
-        let (name, groups) = (&user.username, &user.groups);
-        match old.map(typed::<ClusterRoleBinding>) {
-            Some(old) => {
-                escalation::check_cluster_role_binding_update(&policy, name, groups, &binding, &old)
-            }
-            None => escalation::check_binding(&policy, name, groups, &binding.role_ref, ""),
-        }
-        .map_err(|error| refused("clusterrolebindings", object, error))
-    }
-
-    fn created_by_update(&self) -> bool {
-        true
     }
 }
 

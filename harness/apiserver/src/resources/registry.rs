@@ -24,7 +24,7 @@ use super::namespaces::Namespaces;
 use super::networking::{Ingresses, NetworkPolicies};
 use super::nodes::{LimitRanges, Nodes, ResourceQuotas};
 use super::pods::Pods;
-use super::rbac::{ClusterRoleBindings, ClusterRoles, RoleBindings, Roles};
+use super::rbac::Served;
 use super::records::{ApiServices, Events, Leases, Secrets, Services};
 use super::service_accounts::ServiceAccounts;
 use super::storage::Claims;
@@ -136,10 +136,10 @@ pub(super) fn resources() -> Vec<Resource> {
         Resource::objects::<APIService>(ApiServices)
             .category(&["api-extensions"])
             .with(&[STATUS]),
-        Resource::objects::<ClusterRole>(ClusterRoles),
-        Resource::objects::<ClusterRoleBinding>(ClusterRoleBindings),
-        Resource::objects::<Role>(Roles),
-        Resource::objects::<RoleBinding>(RoleBindings),
+        Resource::objects::<ClusterRole>(Served::<ClusterRole>::new()),
+        Resource::objects::<ClusterRoleBinding>(Served::<ClusterRoleBinding>::new()),
+        Resource::objects::<Role>(Served::<Role>::new()),
+        Resource::objects::<RoleBinding>(Served::<RoleBinding>::new()),
         Resource::review::<TokenReview>(Review::Token, false),
         Resource::review::<SelfSubjectReview>(Review::SelfSubject, false),
         Resource::review::<SubjectAccessReview>(Review::SubjectAccess, false),
