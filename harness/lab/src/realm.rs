@@ -2,21 +2,56 @@
 //! word, and then refuses everybody.
 
 use authlab_authn::yaml11;
-use authlab_idp::keycloak::{check, default_clients};
+use authlab_idp::keycloak::{Ground, check, default_clients};
 use serde_json::Value;
 
 use crate::backend::LabError;
 use crate::plan::{Provider, Text};
+use crate::source::nearest;
 
-/// Looks whether people whom the lab file names could log in at the realm of `file`, whose
-/// placeholders are filled in `text`: it is enabled, it has the client and the users. What is no
-/// realm at all is Keycloak's to refuse.
-pub(crate) fn serves(file: &Text, text: &str, provider: &Provider) -> Result<(), LabError> {
-    let nobody = provider.client.is_none() && provider.users.is_empty();
-    if nobody || check(text).is_err() {
-        return Ok(());
+/// Looks whether the realm of `file`, whose placeholders are filled in `text`, is any good to a lab
+/// that calls it `name`. What is no realm at all is Keycloak's to refuse.
+pub(crate) fn fits(
+    file: &Text,
+    text: &str,
+    name: &str,
+    provider: Option<&Provider>,
+) -> Result<(), LabError> {
+    let errors = check(text).err();
+    let mut found = errors.iter().flat_map(|errors| errors.iter());
+    if let Some(error) = found.find(|error| error.ground == Ground::NoRealm) {
+        let message = format!("{}: {}", file.name, error.message);
+        let help = error.help.as_deref().unwrap_or_default();
+        return Err(at(file, "", &message, help));
     }
     let realm: Value = serde_json::from_str(text).unwrap_or_default();
+    is_named(file, &realm, name)?;
+    match provider {
+        Some(provider) if errors.is_none() => serves(file, &realm, provider),
+        _ => Ok(()),
+    }
+}
+
+/// That it leaves its name to the lab: the issuer has it in it, and labs that share a server must not
+/// meet.
+fn is_named(file: &Text, realm: &Value, wanted: &str) -> Result<(), LabError> {
+    match realm["realm"].as_str() {
+        Some(name) if name != wanted => {
+            let message = format!("the realm calls itself `{name}`: its name is the lab's to give");
+            let help = "write `\"realm\": \"${lab.realm}\"`, and the same wherever else the file \
+                        names its realm, as in `default-roles-${lab.realm}`";
+            Err(at(file, "realm", &message, help))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether people whom the lab file names could log in: it is enabled, it has the client and the
+/// users.
+fn serves(file: &Text, realm: &Value, provider: &Provider) -> Result<(), LabError> {
+    if provider.client.is_none() && provider.users.is_empty() {
+        return Ok(());
+    }
     if realm["enabled"] != true {
         let message = "the realm is not enabled: nobody could log in";
         return Err(at(file, "enabled", message, "write `\"enabled\": true`"));
@@ -48,9 +83,14 @@ pub(crate) fn serves(file: &Text, text: &str, provider: &Provider) -> Result<(),
         None => Ok(()),
         Some(login) => {
             let message = format!("the realm has no user `{login}`, whom the lab file names");
-            let help = "export the realm with its users (`kc.sh export --users realm_file`): the \
-                        partial export of the console leaves them out";
-            Err(at(file, "users", &message, help))
+            let help = match nearest(login, users.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "add the user, or export the realm with its users (`kc.sh export --users \
+                         realm_file`): the partial export of the console leaves them out, and the \
+                         file of the realm in an export to a directory, too"
+                    .to_owned(),
+            };
+            Err(at(file, "users", &message, &help))
         }
     }
 }

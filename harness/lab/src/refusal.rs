@@ -4,7 +4,7 @@ use authlab_authn::config;
 use authlab_authn::tree::{Entry, Kind};
 use authlab_authn::yaml11;
 use authlab_idp::dex::DexError;
-use authlab_idp::keycloak::{KeycloakError, RealmError};
+use authlab_idp::keycloak::{Ground, KeycloakError, RealmError, RealmErrors};
 
 use crate::backend::LabError;
 use crate::plan::{Plan, Text};
@@ -40,24 +40,57 @@ pub(crate) fn of_dex(name: &str, file: &Text, error: &DexError) -> LabError {
     with_help(source.error_word(offset, message, label), help).into()
 }
 
-/// A Keycloak's refusal of its realm at the place that it names.
+/// The embedded Keycloak's refusal of its realm: all that it found, each at its place.
 pub(crate) fn of_keycloak(name: &str, file: &Text, error: &KeycloakError) -> LabError {
-    match error {
-        KeycloakError::Realm(realm) => {
-            let message = format!("{name} refused the realm: {}", realm.message);
-            of_realm(file, realm, message, None)
-        }
-        _ => refused(name, error),
+    let KeycloakError::Realm(errors) = error else {
+        return refused(name, error);
+    };
+    let told = |index: usize, error: &RealmError| match index {
+        0 => of_realm(file, error, realm_refused(name, &error.message), None),
+        _ => of_realm(file, error, error.message.clone(), None),
+    };
+    let mut errors = errors.iter().enumerate().map(|(n, error)| told(n, error));
+    match errors.next() {
+        Some(first) => first.and(errors).into(),
+        None => refused(name, error),
     }
 }
 
-/// A refusal of a realm, in whoever's words, at the place that the embedded Keycloak finds.
-pub(crate) fn of_realm(
+/// The real Keycloak's refusal of its realm, in its `words`: at the place that they are about, where
+/// that can be told. `errors` is what the embedded one finds in the file.
+pub(crate) fn of_real_keycloak(
+    name: &str,
     file: &Text,
-    error: &RealmError,
-    message: String,
-    help: Option<&str>,
+    words: &str,
+    errors: Option<&RealmErrors>,
 ) -> LabError {
+    let message = realm_refused(name, words);
+    if let Some(cause) = errors.and_then(|errors| errors.meant_by(words)) {
+        let says = format!("the embedded Keycloak says: {}", cause.message);
+        let says = (!words.contains(&cause.message)).then_some(says);
+        return of_realm(file, cause, message, says).into();
+    }
+    let whole = file.source().unread(format!("{message} ({})", file.name));
+    let errors = errors.iter().flat_map(|errors| errors.iter());
+    // What the real one lacks nothing of is not why it refuses.
+    let errors = errors.filter(|error| error.ground != Ground::OnlyHere);
+    let errors: Vec<String> = errors.map(|error| format!("\n{error}")).collect();
+    match errors.is_empty() {
+        true => whole,
+        false => whole.or_help(format!(
+            "it does not say where; the embedded Keycloak finds in the file{}",
+            errors.concat()
+        )),
+    }
+    .into()
+}
+
+fn realm_refused(name: &str, why: &str) -> String {
+    format!("{name} refused the realm: {why}")
+}
+
+/// What is wrong in a realm, at its place; `says` is told before what to write instead.
+fn of_realm(file: &Text, error: &RealmError, message: String, says: Option<String>) -> SourceError {
     let source = file.source();
     let told = error
         .place
@@ -75,30 +108,11 @@ pub(crate) fn of_realm(
         (_, "") => "here",
         (_, path) => path,
     };
-    with_help(source.error_word(offset, message, label), help).into()
-}
-
-/// A refusal that says nothing about its place.
-pub(crate) fn in_this(file: &Text, message: String) -> LabError {
-    file.source().error_word(0, message, "in this file").into()
-}
-
-/// Looks whether the file of a realm, its placeholders filled in `text`, leaves the realm's name to
-/// the lab: its issuer has that name in it, and labs that share a server must not meet.
-pub(crate) fn realm_name(file: &Text, text: &str, wanted: &str) -> Result<(), LabError> {
-    let realm: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-    match realm.get("realm").and_then(serde_json::Value::as_str) {
-        Some(name) if name != wanted => {
-            let root = yaml11::parse_spanned(&file.text).ok();
-            let at = root.and_then(|root| Some(root.at("realm")?.span.start));
-            let message = format!("the realm calls itself `{name}`: its name is the lab's to give");
-            let error = file
-                .source()
-                .error_word(at.unwrap_or(0), message, "this name");
-            let help = "write `\"realm\": \"${lab.realm}\"`, and the same wherever else the file names its realm, as in `default-roles-${lab.realm}`";
-            Err(error.or_help(help).into())
-        }
-        _ => Ok(()),
+    let placed = source.error_word(offset, message, label);
+    let help: Vec<String> = says.into_iter().chain(error.help.clone()).collect();
+    match help.is_empty() {
+        true => placed,
+        false => placed.or_help(help.join("; ")),
     }
 }
 

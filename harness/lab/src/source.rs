@@ -40,6 +40,8 @@ struct Detail {
     span: Option<SourceSpan>,
     #[help]
     help: Option<String>,
+    #[related]
+    others: Vec<SourceError>,
     location: Option<(u64, u64)>,
     file: String,
 }
@@ -49,6 +51,13 @@ impl SourceError {
     #[must_use]
     pub fn or_help(mut self, help: impl Into<String>) -> Self {
         self.0.help.get_or_insert_with(|| help.into());
+        self
+    }
+
+    /// The same error, and others that were found with it.
+    #[must_use]
+    pub(crate) fn and(mut self, others: impl IntoIterator<Item = Self>) -> Self {
+        self.0.others.extend(others);
         self
     }
 
@@ -110,6 +119,7 @@ impl Source {
             code: None,
             span: None,
             help: None,
+            others: Vec::new(),
             location: None,
             file: self.name.clone(),
         }))
@@ -151,6 +161,7 @@ impl Source {
             code: Some(code),
             span,
             help: None,
+            others: Vec::new(),
             location: known.then(|| (location.line(), location.column())),
             file: self.name.clone(),
         }))
@@ -175,6 +186,7 @@ impl Source {
             code: Some(code),
             span,
             help: None,
+            others: Vec::new(),
             location: Some((line as u64, column as u64)),
             file: self.name.clone(),
         }))

@@ -77,7 +77,11 @@ async fn realm_files() {
         ),
         (
             "a group that is not there",
-            "{\n  \"realm\": \"${lab.realm}\",\n  \"users\": [{ \"username\": \"jane\", \"groups\": [\"/dev\"] }]\n}",
+            "{\n  \"realm\": \"${lab.realm}\", \"enabled\": true,\n  \"users\": [{ \"username\": \"jane\", \"groups\": [\"/dev\"] }]\n}",
+        ),
+        (
+            "what the embedded Keycloak does not have",
+            "{\n  \"realm\": \"${lab.realm}\",\n  \"browserFlow\": \"acme browser\",\n  \"organizations\": [{ \"name\": \"partner\" }],\n  \"acessTokenLifespan\": 300\n}",
         ),
         ("another placeholder", "{ \"realm\": \"${lab.reaml}\" }"),
         ("no JSON", "{ \"realm\": \"${lab.realm}\""),
@@ -128,6 +132,20 @@ async fn realms_that_import_to_nothing() {
             realm(&format!("{enabled}{clients}")),
             "the realm has no user `jane`",
             "--users realm_file",
+        ),
+        (
+            realm(&format!(
+                "{enabled}{clients}{}",
+                users.replace("Jane", "janne")
+            )),
+            "the realm has no user `jane`",
+            "did you mean `janne`?",
+        ),
+        // A group that is in the realm's own file.
+        (
+            realm(",\n  \"users\": [{ \"username\": \"jane\", \"groups\": [\"/dev\"] }]"),
+            "a file of users",
+            "NAME-realm.json",
         ),
     ] {
         let said = starting(&lab, &realm).await;

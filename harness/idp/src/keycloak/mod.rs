@@ -29,7 +29,7 @@ use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
 use authlab_pki::{Certificate, KeyPool, PkiError};
 
-pub use realm::{RealmError, default_clients};
+pub use realm::{Ground, RealmError, RealmErrors, default_clients};
 
 use self::server::Server;
 use crate::oidc::{keys::KeyRing, serve::Serving};
@@ -43,7 +43,7 @@ const OVERLAP: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 pub enum KeycloakError {
     /// The realm is refused.
     #[error(transparent)]
-    Realm(#[from] RealmError),
+    Realm(#[from] RealmErrors),
     /// No signing key, or the certificate cannot be used.
     #[error(transparent)]
     Keys(#[from] PkiError),
@@ -61,8 +61,8 @@ pub struct Keycloak {
 /// Looks at a realm, given as for [`Keycloak::start`], without starting anything.
 ///
 /// # Errors
-/// When Keycloak would not import it, or it asks for what is missing here.
-pub fn check(realm_json: &str) -> Result<(), RealmError> {
+/// All that Keycloak would not import, and all that it asks for and is missing here.
+pub fn check(realm_json: &str) -> Result<(), RealmErrors> {
     realm::read(realm_json).map(drop)
 }
 
@@ -72,7 +72,7 @@ impl Keycloak {
     /// `SLOT-0`, `SLOT-1` and so on. When this returns, requests are answered.
     ///
     /// # Errors
-    /// When Keycloak would not import the realm, when the realm asks for what is missing here (the error names it),
+    /// When Keycloak would not import the realm, when the realm asks for what is missing here (the error names all of it),
     /// or when a key, the certificate or the listener cannot be used.
     pub async fn start(
         listener: TcpListener,

@@ -40,8 +40,16 @@ pub(crate) fn own(document: &Document, out: &mut Out<'_>) {
             }
         },
         Form::Realm => {
-            if let Err(error) = keycloak::check(&text) {
-                out.add("refused", 0, error.to_string());
+            let errors = keycloak::check(&text).err();
+            for error in errors.iter().flat_map(|errors| errors.iter()) {
+                let place = match error.place {
+                    Some((line, _)) if error.path.is_empty() => document.line(line),
+                    _ => at(&error.path),
+                };
+                match &error.help {
+                    Some(help) => out.with_help("refused", place, &error.message, help),
+                    None => out.add("refused", place, &error.message),
+                }
             }
         }
         _ => {}

@@ -1,42 +1,48 @@
-//! Reads the objects of a realm file as Keycloak's JSON reader does: strict about names, easy about types.
+//! Reads the objects of a realm file as Keycloak's JSON reader does: strict about names, easy about types. What is
+//! wrong is written down, and reading goes on: whoever mends a file wants to know all of it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use authlab_authn::tree::{Kind, Node};
+use authlab_authn::tree::{Kind, Node, Span};
 
-use super::{RealmError, names::Class};
+use super::{RealmError, error::Ground, names::Class};
+
+/// What is wrong with a file, as far as it has been read.
+pub(super) type Found = RefCell<Vec<RealmError>>;
 
 /// An object of the file and the path to it.
 #[derive(Clone)]
 pub(super) struct Object<'n> {
     pub path: String,
     node: &'n Node,
+    found: &'n Found,
 }
 
-type Result<T> = std::result::Result<T, RealmError>;
-
 impl<'n> Object<'n> {
-    /// The object, once its fields are known ones.
-    pub(super) fn new(node: &'n Node, path: String, class: Class) -> Result<Self> {
-        let object = Self { path, node };
-        for (name, span, value) in object.entries()? {
-            let named = |list: &str| list.split_whitespace().any(|known| known == name);
+    /// The object, its fields held against those that are known.
+    pub(super) fn new(node: &'n Node, path: String, class: Class, found: &'n Found) -> Self {
+        let object = Self { path, node, found };
+        for (name, span, value) in object.entries() {
             let path = object.at(name);
-            if class.fields == "*" || named(class.fields) {
+            if class.fields == "*" || class.fields.split_whitespace().any(|known| known == name) {
                 continue;
             }
-            if !named(class.lacking) {
-                let known = class
-                    .fields
-                    .split_whitespace()
-                    .chain(class.lacking.split_whitespace());
-                return Err(RealmError::unknown(path, name, class.name, known, span));
-            }
-            if !is_empty(value) {
-                return Err(RealmError::lacking(path, span));
+            let lacking = class.lacking.iter().find(|(known, _)| *known == name);
+            match lacking {
+                Some((_, instead)) if !is_empty(value) => {
+                    let message = "the embedded Keycloak does not have this; the real one does";
+                    object.found(RealmError::lacking(path, message.to_owned(), instead, span));
+                }
+                Some(_) => {}
+                None => {
+                    let known = class.fields.split_whitespace();
+                    let known = known.chain(class.lacking.iter().map(|(known, _)| *known));
+                    object.found(RealmError::unknown(path, name, class.name, known, span));
+                }
             }
         }
-        Ok(object)
+        object
     }
 
     pub(super) fn at(&self, name: &str) -> String {
@@ -46,17 +52,20 @@ impl<'n> Object<'n> {
         }
     }
 
-    fn entries(&self) -> Result<Vec<(&'n str, authlab_authn::tree::Span, &'n Node)>> {
+    fn found(&self, error: RealmError) {
+        self.found.borrow_mut().push(error);
+    }
+
+    fn entries(&self) -> Vec<(&'n str, Span, &'n Node)> {
         match &self.node.kind {
-            Kind::Map(entries) => Ok(entries
+            Kind::Map(entries) => entries
                 .iter()
                 .map(|entry| (entry.key.as_str(), entry.key_span, &entry.value))
-                .collect()),
-            _ => Err(RealmError::wrong(
-                self.path.clone(),
-                "an object",
-                self.node.span,
-            )),
+                .collect(),
+            _ => {
+                self.wrong(self.path.clone(), "an object", self.node);
+                Vec::new()
+            }
         }
     }
 
@@ -71,134 +80,184 @@ impl<'n> Object<'n> {
 
     /// What to tell of a field that has no effect here; nothing where it is as good as absent.
     pub(super) fn unused(&self, name: &str, told: &str) -> Option<String> {
-        let used = self.get(name).is_none_or(is_empty);
-        (!used).then(|| format!("{}: {told}", self.at(name)))
+        self.says(name)
+            .then(|| format!("{}: {told}", self.at(name)))
     }
 
-    fn wrong<T>(&self, name: &str, wanted: &'static str, node: &Node) -> Result<T> {
-        Err(RealmError::wrong(self.at(name), wanted, node.span))
+    /// Whether the field is there, and not as good as absent.
+    pub(super) fn says(&self, name: &str) -> bool {
+        !self.get(name).is_none_or(is_empty)
     }
 
-    /// An error about a field.
-    pub(super) fn refuse<T>(&self, name: &str, message: impl Into<String>) -> Result<T> {
-        let span = self.get(name).map_or(self.node.span, |node| node.span);
-        Err(RealmError::new(self.at(name), message.into(), span))
+    fn wrong(&self, path: String, wanted: &str, node: &Node) {
+        self.found(RealmError {
+            ground: Ground::Form,
+            ..RealmError::new(path, format!("not {wanted}"), node.span)
+        });
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>> {
-        let Some(node) = self.get(name) else {
-            return Ok(None);
-        };
-        match scalar(node) {
-            Some(text) => Ok(Some(text)),
-            None => self.wrong(name, "a string", node),
+    fn span(&self, name: &str) -> Span {
+        self.get(name).map_or(self.node.span, |node| node.span)
+    }
+
+    /// Something that Keycloak refuses about a field.
+    pub(super) fn refuse(&self, name: &str, message: impl Into<String>) {
+        let (path, span) = (self.at(name), self.span(name));
+        self.found(RealmError::new(path, message.into(), span));
+    }
+
+    /// The same, with what may stand there.
+    pub(super) fn refuse_with(&self, name: &str, message: impl Into<String>, help: &str) {
+        let (path, span) = (self.at(name), self.span(name));
+        let error = RealmError::new(path, message.into(), span);
+        self.found(RealmError {
+            help: Some(help.to_owned()),
+            ..error
+        });
+    }
+
+    /// That the field, of a `what`, has the value of another in the file.
+    pub(super) fn twice(&self, name: &str, what: &str, value: &str) {
+        let message = format!("the {what} {value:?} stands here twice");
+        self.found(RealmError {
+            ground: Ground::Twice(value.to_owned()),
+            ..RealmError::new(self.at(name), message, self.span(name))
+        });
+    }
+
+    /// Something about a field that Keycloak does and this does not.
+    pub(super) fn lack(&self, name: &str, message: impl Into<String>, instead: &str) {
+        let (path, span) = (self.at(name), self.span(name));
+        self.found(RealmError::lacking(path, message.into(), instead, span));
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        let node = self.get(name)?;
+        let text = scalar(node);
+        if text.is_none() {
+            self.wrong(self.at(name), "a string", node);
         }
+        text
     }
 
-    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>> {
-        let Some(node) = self.get(name) else {
-            return Ok(None);
-        };
+    /// A text that must not be missing; `message` where it is.
+    pub(super) fn needed(&self, name: &str, message: &str) -> Option<String> {
+        let blank = |node: &Node| scalar(node).is_some_and(|text| text.trim().is_empty());
+        if self.get(name).is_none_or(blank) {
+            self.refuse(name, message);
+            return None;
+        }
+        self.text(name)
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Option<bool> {
+        let node = self.get(name)?;
         match (&node.kind, scalar(node).as_deref()) {
-            (_, Some("true" | "True" | "TRUE")) => Ok(Some(true)),
-            (_, Some("false" | "False" | "FALSE")) => Ok(Some(false)),
-            (Kind::Number(number), _) => Ok(Some(number != "0")),
-            _ => self.wrong(name, "a boolean", node),
+            (_, Some("true" | "True" | "TRUE")) => Some(true),
+            (_, Some("false" | "False" | "FALSE")) => Some(false),
+            (Kind::Number(number), _) => Some(number != "0"),
+            _ => {
+                self.wrong(self.at(name), "a boolean", node);
+                None
+            }
         }
     }
 
-    pub(super) fn number(&self, name: &str) -> Result<Option<i64>> {
-        let Some(node) = self.get(name) else {
-            return Ok(None);
+    pub(super) fn number(&self, name: &str) -> Option<i64> {
+        let node = self.get(name)?;
+        let number = scalar(node).and_then(|text| text.trim().parse().ok());
+        if number.is_none() {
+            self.wrong(self.at(name), "a whole number", node);
+        }
+        number
+    }
+
+    pub(super) fn object(&self, name: &str, class: Class) -> Option<Self> {
+        let node = self.get(name)?;
+        Some(Self::new(node, self.at(name), class, self.found))
+    }
+
+    pub(super) fn objects(&self, name: &str, class: Class) -> Vec<Self> {
+        let items = self.items(name).into_iter();
+        items
+            .map(|(path, node)| Self::new(node, path, class, self.found))
+            .collect()
+    }
+
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+        let text = |(path, node): (String, &Node)| {
+            let text = scalar(node);
+            if text.is_none() {
+                self.wrong(path, "a string", node);
+            }
+            text
         };
-        match scalar(node).and_then(|text| text.trim().parse().ok()) {
-            Some(number) => Ok(Some(number)),
-            None => self.wrong(name, "a whole number", node),
-        }
-    }
-
-    pub(super) fn object(&self, name: &str, class: Class) -> Result<Option<Self>> {
-        self.get(name)
-            .map(|node| Self::new(node, self.at(name), class))
-            .transpose()
-    }
-
-    pub(super) fn objects(&self, name: &str, class: Class) -> Result<Vec<Self>> {
-        self.items(name)?
-            .into_iter()
-            .map(|(path, node)| Self::new(node, path, class))
-            .collect()
-    }
-
-    pub(super) fn texts(&self, name: &str) -> Result<Vec<String>> {
-        self.items(name)?
-            .into_iter()
-            .map(|(path, node)| {
-                scalar(node).ok_or_else(|| RealmError::wrong(path, "a string", node.span))
-            })
-            .collect()
+        self.items(name).into_iter().filter_map(text).collect()
     }
 
     /// A map whose names are the writer's, as objects of one class each (or the lists in it).
-    pub(super) fn map(&self, name: &str) -> Result<Vec<(String, Self)>> {
+    pub(super) fn map(&self, name: &str) -> Vec<(String, Self)> {
         let Some(node) = self.get(name) else {
-            return Ok(Vec::new());
+            return Vec::new();
         };
         let map = Self {
             path: self.at(name),
             node,
+            found: self.found,
         };
-        Ok(map
-            .entries()?
-            .into_iter()
+        let entries = map.entries().into_iter();
+        entries
             .map(|(key, ..)| (key.to_owned(), map.clone()))
-            .collect())
+            .collect()
     }
 
     /// A map of strings.
-    pub(super) fn strings(&self, name: &str) -> Result<BTreeMap<String, String>> {
-        self.map(name)?
-            .into_iter()
-            .filter_map(|(key, map)| {
-                map.text(&key)
-                    .map(|text| text.map(|text| (key, text)))
-                    .transpose()
-            })
+    pub(super) fn strings(&self, name: &str) -> BTreeMap<String, String> {
+        let entries = self.map(name).into_iter();
+        entries
+            .filter_map(|(key, map)| map.text(&key).map(|text| (key, text)))
             .collect()
     }
 
     /// A map of lists of strings.
-    pub(super) fn lists(&self, name: &str) -> Result<BTreeMap<String, Vec<String>>> {
-        self.map(name)?
-            .into_iter()
-            .map(|(key, map)| map.texts(&key).map(|texts| (key, texts)))
+    pub(super) fn lists(&self, name: &str) -> BTreeMap<String, Vec<String>> {
+        let entries = self.map(name).into_iter();
+        entries
+            .map(|(key, map)| {
+                let texts = map.texts(&key);
+                (key, texts)
+            })
             .collect()
     }
 
     /// The same where a text may stand for a list of one (`StringListMapDeserializer`).
-    pub(super) fn lists_or_texts(&self, name: &str) -> Result<BTreeMap<String, Vec<String>>> {
+    pub(super) fn lists_or_texts(&self, name: &str) -> BTreeMap<String, Vec<String>> {
         let one = |map: &Self, key: &str| match map.get(key).map(|node| &node.kind) {
             Some(Kind::List(_)) | None => map.texts(key),
-            Some(_) => Ok(map.text(key)?.into_iter().collect()),
+            Some(_) => map.text(key).into_iter().collect(),
         };
-        self.map(name)?
-            .into_iter()
-            .map(|(key, map)| one(&map, &key).map(|texts| (key, texts)))
+        let entries = self.map(name).into_iter();
+        entries
+            .map(|(key, map)| {
+                let texts = one(&map, &key);
+                (key, texts)
+            })
             .collect()
     }
 
-    fn items(&self, name: &str) -> Result<Vec<(String, &'n Node)>> {
+    fn items(&self, name: &str) -> Vec<(String, &'n Node)> {
         let Some(node) = self.get(name) else {
-            return Ok(Vec::new());
-        };
-        let Kind::List(items) = &node.kind else {
-            return self.wrong(name, "a list", node);
+            return Vec::new();
         };
         let path = self.at(name);
-        Ok((0..)
+        let Kind::List(items) = &node.kind else {
+            self.wrong(path, "a list", node);
+            return Vec::new();
+        };
+        (0..)
             .zip(items)
             .map(|(index, item): (usize, _)| (format!("{path}[{index}]"), item))
-            .collect())
+            .collect()
     }
 }
 

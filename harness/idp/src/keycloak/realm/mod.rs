@@ -1,6 +1,7 @@
 //! A realm: read from the file that Keycloak imports, every reference resolved.
 
 mod builtin;
+mod clients;
 mod cursor;
 mod error;
 mod names;
@@ -15,8 +16,9 @@ use authlab_pki::Algorithm;
 use secrecy::SecretString;
 
 pub use builtin::default_clients;
-pub use error::RealmError;
-pub(super) use read::{origin, read};
+pub(super) use clients::origin;
+pub use error::{Ground, RealmError, RealmErrors};
+pub(super) use read::read;
 
 /// A realm in force.
 pub(super) struct Realm {
@@ -173,6 +175,11 @@ impl Client {
 }
 
 impl Realm {
+    /// Whether it has a client of that name, for whatever protocol.
+    fn knows(&self, client: &str) -> bool {
+        self.clients.contains_key(client) || self.others.contains(client)
+    }
+
     /// The user of that name, in whatever case, or of that address where the realm lets people log in by it.
     pub(super) fn user(&self, name: &str) -> Option<usize> {
         let name = name.trim().to_lowercase();

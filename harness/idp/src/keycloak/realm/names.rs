@@ -8,9 +8,14 @@ pub(super) struct Class {
     pub name: &'static str,
     /// The fields that this module reads, or whose effect shows nowhere here.
     pub fields: &'static str,
-    /// Fields that Keycloak knows and that would change what it answers, were they not empty.
-    pub lacking: &'static str,
+    /// Fields that Keycloak knows and that would change what it answers, were they not empty; and what to write instead.
+    pub lacking: &'static [(&'static str, &'static str)],
 }
+
+const NOW: &str = "write `\"notBefore\": 0`: tokens of a lab are new";
+const PEOPLE: &str =
+    "take it out, and put those who log in among `users`, with a `value` among their `credentials`";
+const PASSWORD: &str = "take it out, and give the credential a `value` to log in with";
 
 pub(super) const REALM: Class = Class {
     name: "RealmRepresentation",
@@ -47,8 +52,32 @@ pub(super) const REALM: Class = Class {
         organizationsEnabled verifiableCredentialsEnabled adminPermissionsEnabled social \
         updateProfileOnInitialSocialLogin socialProviders verifyEmail identityProviders identityProviderMappers \
         defaultGroups",
-    lacking: "notBefore defaultRoles adminPermissionsClient federatedUsers \
-        userFederationProviders userFederationMappers protocolMappers organizations applicationScopeMappings applications oauthClients clientTemplates",
+    lacking: &[
+        ("notBefore", NOW),
+        (
+            "defaultRoles",
+            "make them composites of `defaultRole`, as Keycloak does since version 13",
+        ),
+        ("adminPermissionsClient", "take it out"),
+        ("federatedUsers", PEOPLE),
+        ("userFederationProviders", PEOPLE),
+        ("userFederationMappers", "take it out"),
+        (
+            "protocolMappers",
+            "put them into `protocolMappers` of the clients",
+        ),
+        ("organizations", "take it out: `jq 'del(.organizations)'`"),
+        ("applicationScopeMappings", "write `clientScopeMappings`"),
+        (
+            "applications",
+            "write `clients`, with `clientId` for `name`",
+        ),
+        (
+            "oauthClients",
+            "write `clients`, with `clientId` for `name`",
+        ),
+        ("clientTemplates", "write `clientScopes`"),
+    ],
 };
 
 pub(super) const CLIENT: Class = Class {
@@ -59,9 +88,25 @@ pub(super) const CLIENT: Class = Class {
         frontchannelLogout protocol attributes fullScopeAllowed nodeReRegistrationTimeout registeredNodes \
         protocolMappers defaultClientScopes optionalClientScopes access origin authorizationServicesEnabled \
         authorizationSettings consentRequired",
-    lacking: "notBefore directGrantsOnly \
-        authenticationFlowBindingOverrides clientTemplate useTemplateConfig useTemplateScope useTemplateMappers \
-        defaultRoles",
+    lacking: &[
+        ("notBefore", NOW),
+        (
+            "directGrantsOnly",
+            "write `\"standardFlowEnabled\": false, \"directAccessGrantsEnabled\": true`",
+        ),
+        (
+            "authenticationFlowBindingOverrides",
+            "write `\"authenticationFlowBindingOverrides\": {}`, which is the flows of the realm",
+        ),
+        ("clientTemplate", "write `defaultClientScopes`"),
+        ("useTemplateConfig", "take it out"),
+        ("useTemplateScope", "take it out"),
+        ("useTemplateMappers", "take it out"),
+        (
+            "defaultRoles",
+            "make them composites of the realm's `defaultRole`, as Keycloak does since version 13",
+        ),
+    ],
 };
 
 pub(super) const USER: Class = Class {
@@ -69,54 +114,67 @@ pub(super) const USER: Class = Class {
     fields: "id username firstName lastName email emailVerified attributes userProfileMetadata enabled self origin \
         createdTimestamp totp serviceAccountClientId credentials disableableCredentialTypes requiredActions realmRoles \
         clientRoles clientConsents groups access federationLink federatedIdentities",
-    lacking: "notBefore applicationRoles socialLinks",
+    lacking: &[
+        ("notBefore", NOW),
+        ("applicationRoles", "write `clientRoles`"),
+        ("socialLinks", "write `federatedIdentities`"),
+    ],
 };
 
 pub(super) const GROUP: Class = Class {
     name: "GroupRepresentation",
     fields: "id name description path parentId subGroupCount subGroups attributes realmRoles clientRoles access",
-    lacking: "",
+    lacking: &[],
 };
 
 pub(super) const ROLES: Class = Class {
     name: "RolesRepresentation",
     fields: "realm client",
-    lacking: "application",
+    lacking: &[("application", "write `client`")],
 };
 
 pub(super) const ROLE: Class = Class {
     name: "RoleRepresentation",
     fields: "id name description scopeParamRequired composite composites clientRole containerId attributes",
-    lacking: "",
+    lacking: &[],
 };
 
 pub(super) const COMPOSITES: Class = Class {
     name: "RoleRepresentation$Composites",
     fields: "realm client",
-    lacking: "application",
+    lacking: &[("application", "write `client`")],
 };
 
 pub(super) const MAPPER: Class = Class {
     name: "ProtocolMapperRepresentation",
     fields: "id name protocol protocolMapper consentRequired consentText config",
-    lacking: "",
+    lacking: &[],
 };
 
 pub(super) const CREDENTIAL: Class = Class {
     name: "CredentialRepresentation",
     fields: "id type userLabel createdDate priority value temporary federationLink device secretData credentialData",
-    lacking: "hashedSaltedValue salt hashIterations counter algorithm digits period config",
+    lacking: &[
+        ("hashedSaltedValue", PASSWORD),
+        ("salt", PASSWORD),
+        ("hashIterations", PASSWORD),
+        ("counter", PASSWORD),
+        ("algorithm", PASSWORD),
+        ("digits", PASSWORD),
+        ("period", PASSWORD),
+        ("config", PASSWORD),
+    ],
 };
 
 pub(super) const SCOPE_MAPPING: Class = Class {
     name: "ScopeMappingRepresentation",
     fields: "self client clientScope roles",
-    lacking: "clientTemplate",
+    lacking: &[("clientTemplate", "write `clientScope`")],
 };
 
 /// Keycloak overlooks unknown fields in this class alone.
 pub(super) const SCOPE: Class = Class {
     name: "ClientScopeRepresentation",
     fields: "*",
-    lacking: "",
+    lacking: &[],
 };

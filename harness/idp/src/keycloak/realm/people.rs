@@ -2,21 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Group, Realm, RealmError, Role, User, cursor::Object, names};
+use super::{Group, Realm, Role, User, cursor::Object, names};
 use crate::oidc::random;
 
-type Result<T> = std::result::Result<T, RealmError>;
-
-pub(super) fn groups(file: &Object, realm: &mut Realm) -> Result<()> {
-    for entry in file.objects("groups", names::GROUP)? {
-        group(&entry, None, realm)?;
+pub(super) fn groups(file: &Object, realm: &mut Realm) {
+    for entry in file.objects("groups", names::GROUP) {
+        group(&entry, None, realm);
     }
-    Ok(())
 }
 
-fn group(entry: &Object, parent: Option<usize>, realm: &mut Realm) -> Result<()> {
-    let Some(name) = entry.text("name")? else {
-        return entry.refuse("name", "a group without a name");
+fn group(entry: &Object, parent: Option<usize>, realm: &mut Realm) {
+    let Some(name) = entry.needed("name", "a group without a name") else {
+        return;
     };
     let above = parent
         .and_then(|parent| realm.groups.get(parent))
@@ -25,136 +22,154 @@ fn group(entry: &Object, parent: Option<usize>, realm: &mut Realm) -> Result<()>
         // A slash in a name is no step of the path (`KeycloakModelUtils.buildGroupPath`).
         path: format!("{above}/{}", name.replace('/', "~/")),
         parent,
-        attributes: entry.lists("attributes")?,
-        roles: assigned(entry, realm)?,
+        attributes: entry.lists("attributes"),
+        roles: assigned(entry, realm),
         name,
     };
     let position = realm.groups.len();
     realm.groups.push(group);
-    for child in entry.objects("subGroups", names::GROUP)? {
-        self::group(&child, Some(position), realm)?;
+    for child in entry.objects("subGroups", names::GROUP) {
+        self::group(&child, Some(position), realm);
     }
-    Ok(())
 }
 
 /// `realmRoles` and `clientRoles` of a user or a group. Keycloak makes realm roles that are not there.
-fn assigned(entry: &Object, realm: &mut Realm) -> Result<BTreeSet<Role>> {
-    let mut roles: BTreeSet<_> = entry
-        .texts("realmRoles")?
-        .into_iter()
-        .map(Role::of_realm)
-        .collect();
-    for (client, names) in entry.lists("clientRoles")? {
-        if !realm.clients.contains_key(&client) {
-            return entry.refuse(
-                "clientRoles",
-                format!("Unable to find client role mappings for client: {client}"),
-            );
+fn assigned(entry: &Object, realm: &mut Realm) -> BTreeSet<Role> {
+    let roles = entry.texts("realmRoles").into_iter();
+    let mut roles: BTreeSet<_> = roles.map(Role::of_realm).collect();
+    for (client, names) in entry.lists("clientRoles") {
+        if !realm.knows(&client) {
+            let message = format!("Unable to find client role mappings for client: {client}");
+            entry.refuse("clientRoles", message);
+            continue;
         }
         roles.extend(names.into_iter().map(|name| Role::of_client(&client, name)));
     }
     for role in &roles {
         realm.roles.entry(role.clone()).or_default();
     }
-    Ok(roles)
+    roles
 }
 
-pub(super) fn users(file: &Object, realm: &mut Realm) -> Result<()> {
-    for entry in file.objects("users", names::USER)? {
-        let user = user(&entry, realm)?;
-        if realm
-            .users
-            .iter()
-            .any(|other| other.username == user.username)
-        {
-            return entry.refuse(
-                "username",
-                format!("the user {:?} stands here twice", user.username),
-            );
+/// What is told of users: of how many the same is said, whoever reads it.
+#[derive(Default)]
+struct Told(Vec<(&'static str, Vec<String>)>);
+
+/// How many are named; of a large realm nobody reads them all.
+const NAMED: usize = 10;
+
+impl Told {
+    fn add(&mut self, told: &'static str, entry: &Object, name: &str) {
+        let who = format!("{} {name:?}", entry.path);
+        match self.0.iter_mut().find(|(known, _)| *known == told) {
+            Some((_, all)) if all.contains(&who) => {}
+            Some((_, all)) => all.push(who),
+            None => self.0.push((told, vec![who])),
         }
-        let same_email = |other: &User| user.email.is_some() && other.email == user.email;
-        if realm.users.iter().any(same_email) {
-            return entry.refuse("email", "User with the same email exists");
+    }
+
+    fn warnings(self) -> impl Iterator<Item = String> {
+        self.0.into_iter().map(|(told, mut all)| {
+            let more = all.len().saturating_sub(NAMED);
+            all.truncate(NAMED);
+            let more = match more {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("{}{more}: {told}", all.join(", "))
+        })
+    }
+}
+
+pub(super) fn users(file: &Object, realm: &mut Realm) {
+    let mut told = Told::default();
+    for entry in file.objects("users", names::USER) {
+        let Some(user) = user(&entry, realm, &mut told) else {
+            continue;
+        };
+        let named = |other: &User| other.username == user.username;
+        if realm.users.iter().any(named) {
+            entry.twice("username", "user", &user.username);
+            continue;
+        }
+        if let Some(email) = &user.email
+            && realm
+                .users
+                .iter()
+                .any(|other| other.email.as_ref() == Some(email))
+        {
+            entry.twice("email", "e-mail address", email);
+            continue;
         }
         realm.users.push(user);
     }
-    Ok(())
+    realm.warnings.extend(told.warnings());
 }
 
-fn user(entry: &Object, realm: &mut Realm) -> Result<User> {
-    let Some(username) = entry
-        .text("username")?
-        .filter(|name| !name.trim().is_empty())
-    else {
-        return entry.refuse("username", "a user without a username");
-    };
-    let service_account = entry.text("serviceAccountClientId")?;
+fn user(entry: &Object, realm: &mut Realm, told: &mut Told) -> Option<User> {
+    let username = entry.needed("username", "a user without a username")?;
+    let service_account = entry.text("serviceAccountClientId");
     if let Some(client) = service_account
         .as_ref()
         .filter(|client| !realm.clients.contains_key(*client))
     {
         let message =
             format!("Unable to find client specified for service account link. Client: {client}");
-        return entry.refuse("serviceAccountClientId", message);
+        entry.refuse("serviceAccountClientId", message);
     }
-    let elsewhere =
-        "the password is there, so nobody logs in here without a `value` among `credentials`";
-    realm
-        .warnings
-        .extend(entry.unused("federationLink", elsewhere));
-    let enabled = entry.flag("enabled")?.unwrap_or(false);
+    if entry.says("federationLink") {
+        let elsewhere = "the password is elsewhere, so nobody logs in here without a `value` among `credentials`";
+        told.add(elsewhere, entry, &username);
+    }
+    let enabled = entry.flag("enabled").unwrap_or(false);
     if !enabled && !entry.has("enabled") {
-        let told = "not said, so the user is disabled";
-        realm
-            .warnings
-            .push(format!("{}: {told}", entry.at("enabled")));
+        let unsaid = "`enabled` is not said, so the user is disabled";
+        told.add(unsaid, entry, &username);
     }
-    Ok(User {
-        id: entry.text("id")?.unwrap_or_else(random::uuid),
-        username: username.to_lowercase(),
+    Some(User {
+        id: entry.text("id").unwrap_or_else(random::uuid),
         enabled,
-        email: entry.text("email")?.map(|email| email.to_lowercase()),
-        email_verified: entry.flag("emailVerified")?.unwrap_or(false),
-        first_name: entry.text("firstName")?,
-        last_name: entry.text("lastName")?,
-        attributes: entry.lists_or_texts("attributes")?,
-        password: password(entry, realm)?,
-        required_actions: entry.texts("requiredActions")?,
-        groups: memberships(entry, "groups", realm)?,
-        roles: assigned(entry, realm)?,
+        email: entry.text("email").map(|email| email.to_lowercase()),
+        email_verified: entry.flag("emailVerified").unwrap_or(false),
+        first_name: entry.text("firstName"),
+        last_name: entry.text("lastName"),
+        attributes: entry.lists_or_texts("attributes"),
+        password: password(entry, &username, told),
+        required_actions: entry.texts("requiredActions"),
+        groups: memberships(entry, "groups", realm),
+        roles: assigned(entry, realm),
         service_account,
+        username: username.to_lowercase(),
     })
 }
 
-fn password(entry: &Object, realm: &mut Realm) -> Result<Option<secrecy::SecretString>> {
+fn password(entry: &Object, name: &str, told: &mut Told) -> Option<secrecy::SecretString> {
     let mut password = None;
-    for credential in entry.objects("credentials", names::CREDENTIAL)? {
-        let kind = credential.text("type")?.unwrap_or_default();
+    for credential in entry.objects("credentials", names::CREDENTIAL) {
+        let kind = credential.text("type").unwrap_or_default();
         if kind != "password" {
-            let told = "the embedded Keycloak asks for passwords only";
-            realm
-                .warnings
-                .push(format!("{}: {told}", credential.at("type")));
+            let other = "the embedded Keycloak asks for passwords only, for no other credential";
+            told.add(other, entry, name);
             continue;
         }
-        if !credential.has("value") {
-            let told = "a hash, which the embedded Keycloak cannot compare: give the user a `value` to log in with";
-            realm.warnings.extend(credential.unused("secretData", told));
+        if !credential.has("value") && credential.says("secretData") {
+            let hash = "the password is a hash, which the embedded Keycloak cannot compare: give it a `value` among \
+                `credentials` to log in with";
+            told.add(hash, entry, name);
         }
-        if credential.flag("temporary")?.unwrap_or(false) {
-            let told = "an import takes no notice of it, the password is good for logins";
-            realm
-                .warnings
-                .push(format!("{}: {told}", credential.at("temporary")));
+        if credential.flag("temporary").unwrap_or(false) {
+            let lasting =
+                "an import takes no notice of `temporary`, the password is good for logins";
+            told.add(lasting, entry, name);
         }
-        password = credential.text("value")?.map(Into::into);
+        password = credential.text("value").map(Into::into);
     }
-    Ok(password)
+    password
 }
 
-fn memberships(entry: &Object, member: &str, realm: &Realm) -> Result<Vec<usize>> {
+fn memberships(entry: &Object, member: &str, realm: &Realm) -> Vec<usize> {
     let mut groups = Vec::new();
-    for path in entry.texts(member)? {
+    for path in entry.texts(member) {
         let full = format!("/{}", path.trim_start_matches('/'));
         match realm.groups.iter().position(|group| group.path == full) {
             Some(group) => groups.push(group),
@@ -165,21 +180,19 @@ fn memberships(entry: &Object, member: &str, realm: &Realm) -> Result<Vec<usize>
                     true => "the file has no groups".to_owned(),
                     false => format!("the file has {}", known.join(", ")),
                 };
-                return entry.refuse(
-                    member,
-                    format!("Unable to find group specified by path: {path}; {known}"),
-                );
+                let message = format!("Unable to find group specified by path: {path}");
+                entry.refuse_with(member, message, &known);
             }
         }
     }
-    Ok(groups)
+    groups
 }
 
 /// The accounts of clients that have one and are not among the users.
 ///
 /// They alone get the default groups: an import adds nothing to users of the file.
-pub(super) fn service_accounts(file: &Object, realm: &mut Realm, default_role: &str) -> Result<()> {
-    let groups = memberships(file, "defaultGroups", realm)?;
+pub(super) fn service_accounts(file: &Object, realm: &mut Realm, default_role: &str) {
+    let groups = memberships(file, "defaultGroups", realm);
     let missing: Vec<_> = realm
         .clients
         .values()
@@ -203,5 +216,4 @@ pub(super) fn service_accounts(file: &Object, realm: &mut Realm, default_role: &
             service_account: Some(client),
         });
     }
-    Ok(())
 }

@@ -53,15 +53,24 @@ fn what_an_export_writes_besides_is_taken() {
         "users": [{"username": "x", "credentials": [{"type": "password", "value": "y", "temporary": true}]}]"#;
     insta::assert_snapshot!(said(members), @r#"
     clients: masked by the export, so the stars are the secret now, of "a"
-    users[0].enabled: not said, so the user is disabled
-    users[0].credentials[0].temporary: an import takes no notice of it, the password is good for logins
+    users[0] "x": `enabled` is not said, so the user is disabled
+    users[0] "x": an import takes no notice of `temporary`, the password is good for logins
     "#);
 }
 
 #[test]
-fn a_list_of_realms_is_told_from_a_realm() {
-    let error = read("[{\"realm\": \"master\"}]").map(drop).unwrap_err();
-    assert!(error.to_string().contains("jq '.[0]'"), "{error}");
+fn other_files_of_an_export_are_told_from_a_realm() {
+    let error = |text: &str| read(text).map(drop).unwrap_err().to_string();
+    let list = error(r#"[{"realm": "master"}]"#);
+    assert!(list.contains("jq '.[0]'"), "{list}");
+    // A group of the realm's own file: what follows from the mistake is not told.
+    let users = error(r#"{"realm": "r", "users": [{"username": "u", "groups": ["/dev"]}]}"#);
+    assert!(
+        users.contains("line 1, column 1: a file of users"),
+        "{users}"
+    );
+    assert!(users.contains("give the file `NAME-realm.json`"), "{users}");
+    assert_eq!(users.lines().count(), 1, "{users}");
     assert!(read("\u{feff}{\"realm\": \"r\"}").is_ok());
 }
 
@@ -106,4 +115,83 @@ fn roles_hold_what_they_are_composed_of() {
     let all = realm.roles_for(user, &realm.clients["admin-cli"], &scopes);
     assert!(all.contains(&Role::of_realm("b")));
     assert!(all.contains(&Role::of_client("account", "manage-account-links")));
+}
+
+/// Each of these stops the embedded Keycloak; whoever mends the file reads of all at once.
+#[test]
+fn a_realm_is_told_all_that_is_wrong_with_it() {
+    let members = r#""browserFlow": "acme browser",
+"directGrantFlow": "acme grant",
+"organizations": [{"name": "partner"}],
+"acessTokenLifespan": 1,
+"clients": [{"clientId": "a", "clientAuthenticatorType": "client-jwt",
+             "authenticationFlowBindingOverrides": {"browser": "x"},
+             "protocolMappers": [{"protocolMapper": "acme-mapper"}]},
+            {"clientId": "b", "enabled": "perhaps", "redirectUris": "http://localhost"}],
+"roles": {"client": {"a": [{"name": "r"}], "c": []}},
+"users": [{"username": "u", "groups": ["/x"], "clientRoles": {"a": ["r"]}}, {"username": "U", "enabled": true}]"#;
+    insta::assert_snapshot!(said(members));
+}
+
+#[test]
+fn roles_of_clients_for_other_protocols_are_taken() {
+    let members = r#""clients": [{"clientId": "s", "protocol": "saml"}],
+        "roles": {"client": {"s": [{"name": "r"}]}},
+        "users": [{"username": "u", "enabled": true, "clientRoles": {"s": ["r"]}}]"#;
+    let said = said(members);
+    assert_eq!(
+        said,
+        r#"clients[0]: client "s" is not for OpenID Connect, left out"#
+    );
+}
+
+#[test]
+fn of_many_users_some_are_named() {
+    let user = |n: usize| {
+        format!(
+            r#"{{"username": "u{n}", "enabled": true, "credentials": [{{"type": "password", "secretData": "x"}}]}}"#
+        )
+    };
+    let users: Vec<_> = (0..12).map(user).collect();
+    let said = said(&format!(r#""users": [{}]"#, users.join(", ")));
+    assert!(
+        said.starts_with(r#"users[0] "u0", users[1] "u1","#),
+        "{said}"
+    );
+    assert!(
+        said.contains(r#"users[9] "u9" and 2 more: the password is a hash"#),
+        "{said}"
+    );
+}
+
+/// What Keycloak 26.4 says of such files, as its answer or its log has it.
+#[test]
+fn a_refusal_of_keycloak_is_led_to_what_it_means() {
+    let path = |members: &str, words: &str| {
+        let text = format!("{{\"realm\": \"r\", \"organizations\": [{{}}], {members}}}");
+        let errors = read(&text).map(drop).unwrap_err();
+        errors.meant_by(words).map(|error| error.path.clone())
+    };
+    let unreadable = "unable to read contents from stream";
+    let group = "Unable to find group specified by path: /y";
+    let unique = "Unique index or primary key violation: \"PUBLIC.X ON PUBLIC.USER_ENTITY(USERNAME) VALUES ( 'u')\"";
+    let users =
+        r#""users": [{"username": "u", "groups": ["/x"]}, {"username": "U", "groups": ["/y"]}]"#;
+    let client = r#""clients": [{"clientId": "a", "nope": 1}]"#;
+    for (members, words, wanted) in [
+        (client, unreadable, Some("clients[0].nope")),
+        (r#""enabled": "soon""#, unreadable, Some("enabled")),
+        (users, group, Some("users[1].groups")),
+        (users, unique, Some("users[1].username")),
+        // What only the embedded one refuses is never the cause.
+        (r#""enabled": true"#, unreadable, None),
+        (users, unreadable, None),
+        (client, "No resource server", None),
+    ] {
+        assert_eq!(
+            path(members, words).as_deref(),
+            wanted,
+            "{members}: {words}"
+        );
+    }
 }

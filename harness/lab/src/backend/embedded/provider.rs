@@ -47,10 +47,8 @@ impl Provider {
             }
             ProviderKind::Keycloak => {
                 let realm = site.values.get(&format!("lab.idp.{name}.realm"));
-                refusal::realm_name(config, &text, realm.map_or("", String::as_str))?;
-                if let Some(provider) = site.plan.providers.get(name) {
-                    realm::serves(config, &text, provider)?;
-                }
+                let realm = realm.map_or("", String::as_str);
+                realm::fits(config, &text, realm, site.plan.providers.get(name))?;
                 let listener = listener(&mut site.listeners, name)?;
                 let tls = site
                     .authority

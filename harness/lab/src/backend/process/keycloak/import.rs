@@ -41,8 +41,7 @@ impl Import {
         };
         let (realm, issuer) = (value("realm"), value("issuer"));
         let text = site.render_for(name, &file)?;
-        refusal::realm_name(&file, &text, &realm)?;
-        realm::serves(&file, &text, provider)?;
+        realm::fits(&file, &text, &realm, Some(provider))?;
         Ok(Self {
             name: realm,
             issuer,
@@ -72,15 +71,15 @@ impl Import {
         }
         if let Err((_, words)) = created {
             let words = cause().unwrap_or(words);
-            let message = format!("{name} refused the realm: {words}");
-            return Err(match check(&self.text) {
-                // The real one seldom says where, nor what.
-                Err(error) => {
-                    let help = format!("the embedded Keycloak says: {}", error.message);
-                    refusal::of_realm(&self.file, &error, message, Some(&help))
-                }
-                Ok(()) => refusal::in_this(&self.file, message),
-            });
+            // It seldom says where.
+            let found = check(&self.text).err();
+            let file = &self.file;
+            return Err(refusal::of_real_keycloak(
+                name,
+                file,
+                &words,
+                found.as_ref(),
+            ));
         }
         Ok(())
     }
