@@ -22,6 +22,8 @@ pub(crate) struct Provider {
     pub(crate) issuer: String,
     /// The ids of its clients; `None` when they are not in the file.
     pub(crate) clients: Option<BTreeSet<String>>,
+    /// What its people log in as, in small letters; `None` when they may come from elsewhere.
+    pub(crate) people: Option<BTreeSet<String>>,
     /// Audiences that its tokens can have beside the clients' ids.
     pub(crate) audiences: BTreeSet<String>,
     /// The claims that its tokens can have; `None` for any.
@@ -115,6 +117,7 @@ impl Provider {
             product: Product::Forge,
             issuer,
             clients: None,
+            people: None,
             audiences: BTreeSet::new(),
             claims: None,
             redirects: Vec::new(),
@@ -151,6 +154,14 @@ fn redirects(clients: &[Node], id: &str, uris: &str) -> Vec<Redirect> {
     each.collect()
 }
 
+/// What people may type as their names.
+fn logins(people: &[Node], names: &[&str]) -> BTreeSet<String> {
+    let each = people.iter();
+    each.flat_map(|person| names.iter().filter_map(|name| text(person, name)))
+        .map(str::to_lowercase)
+        .collect()
+}
+
 fn dex(tree: &Node) -> Provider {
     let clients = items(tree, "staticClients");
     let mut claims = owned(DEX);
@@ -183,6 +194,8 @@ fn dex(tree: &Node) -> Provider {
             let ids = clients.iter().filter_map(|client| text(client, "id"));
             ids.map(str::to_owned).collect()
         }),
+        // Without any of both, they may be added over the API.
+        people: (connectors.is_empty() && !people.is_empty()).then(|| logins(people, &["email"])),
         audiences: BTreeSet::new(),
         claims: Some(claims),
         redirects: redirects(clients, "id", "redirectURIs"),
@@ -217,6 +230,10 @@ fn keycloak(tree: &Node) -> Provider {
         audiences.extend(setting(mapper, "included.custom.audience"));
     }
     let realm = text(tree, "realm").unwrap_or_default();
+    let federated = tree
+        .get("components")
+        .and_then(|all| all.get("org.keycloak.storage.UserStorageProvider"));
+    let elsewhere = federated.is_some() || !items(tree, "identityProviders").is_empty();
     Provider {
         product: Product::Keycloak,
         issuer: format!("/realms/{realm}"),
@@ -226,6 +243,7 @@ fn keycloak(tree: &Node) -> Provider {
                 .chain(default_clients().map(str::to_owned))
                 .collect()
         }),
+        people: (!elsewhere).then(|| logins(items(tree, "users"), &["username", "email"])),
         audiences,
         claims: Some(claims),
         redirects: redirects(clients, "clientId", "redirectUris"),

@@ -252,6 +252,12 @@ pub static RULES: &[Rule] = &[
         "Every login fails with an error about the client.",
         "write the id of a client of the provider",
     ),
+    error(
+        "unknown-user",
+        "a lab's user whom the provider does not have",
+        "Every login of theirs is refused, in the same words as a wrong password.",
+        "write the `login` of a user of the provider, or add the user there",
+    ),
     warning(
         "jumpstarter-internal-prefix",
         "another prefix than `internal:` for Jumpstarter's own tokens",

@@ -106,7 +106,10 @@ impl Lint {
                 provider.issuer = issuer;
             }
             if let Some(file) = &file {
-                lint.collect(file, |out| lab::client(file, name, &provider, out));
+                lint.collect(file, |out| {
+                    lab::client(file, name, &provider, out);
+                    lab::people(file, name, &provider, out);
+                });
             }
             if let Some(document) = &document {
                 lint.document(document, &[], |_, _| {});

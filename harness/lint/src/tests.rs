@@ -235,11 +235,63 @@ fn a_lab_is_held_against_itself() {
         in_lab(&other, LAB_DEX, LAB_AUTH, SCENARIO),
         ["unknown-client"]
     );
+    let people = |email: &str| {
+        let lab = LAB.replace(
+            "    client:",
+            "    users: {jane: {login: jane@b, password: p}}\n    client:",
+        );
+        let dex = format!("{LAB_DEX}{}", PERSON.replace("a@b", email));
+        in_lab(&lab, &dex, LAB_AUTH, SCENARIO)
+    };
+    assert_eq!(people("Jane@b"), [""; 0]);
+    assert_eq!(people("jan@b"), ["unknown-user"]);
     let more = LAB_DEX.replace("/cb']", "/cb', 'https://a.example/cb']");
     assert_eq!(in_lab(LAB, &more, LAB_AUTH, SCENARIO), ["redirect-unused"]);
     let less = LAB_DEX.replace("/cb']", "/other']");
     let found = in_lab(LAB, &less, LAB_AUTH, SCENARIO);
     assert_eq!(found, ["redirect-unused", "redirect-not-registered"]);
+}
+
+/// All that is wrong with a realm and with whom the lab wants of it, each at its place.
+#[test]
+fn a_realm_is_held_against_the_lab() {
+    let root = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = root.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let found = |members: &str| {
+        write(
+            "fixtures/realm.json",
+            &format!(
+                "{{\"realm\": \"${{lab.realm}}\", \"enabled\": true,\n{members}\n\"clients\": [{{\"clientId\": \"kube\"}}],\n\
+                 \"users\": [{{\"username\": \"jane\", \"enabled\": true}}]}}"
+            ),
+        );
+        let found = Lint::lab(root.path(), "lab").unwrap().findings;
+        let told = found.iter().map(|finding| {
+            let (line, column) = finding.place();
+            let help = finding.help.as_deref().unwrap_or_default();
+            let file = finding.source.name();
+            format!(
+                "{file}:{line}:{column} {}: {} [{help}]\n",
+                finding.rule.id, finding.message
+            )
+        });
+        told.collect::<String>()
+    };
+    write(
+        "fixtures/labs/lab.yaml",
+        "description: a lab\nidentityProviders:\n  kc:\n    kind: keycloak\n    config: realm.json\n    client: {id: kube}\n    \
+         users:\n      jane: {login: Jane, password: p}\n      joan: {login: jaen, password: p}\n",
+    );
+    assert_snapshot!(found(
+        "\"browserFlow\": \"acme\",\n\"organizations\": [{\"name\": \"o\"}],"
+    ));
+    // They may come from the other provider.
+    let brokered = found("\"identityProviders\": [{\"alias\": \"x\"}],");
+    assert_eq!(brokered, "");
 }
 
 #[test]
@@ -273,6 +325,7 @@ fn every_rule_has_a_case() {
         "redirect-not-registered",
         "redirect-unused",
         "unknown-client",
+        "unknown-user",
     ];
     for rule in RULES {
         let tried = cases().iter().any(|(id, ..)| *id == rule.id);

@@ -47,6 +47,38 @@ pub(crate) fn client(document: &Document, name: &str, provider: &Provider, out: 
     }
 }
 
+/// The people whom the lab knows at a provider.
+pub(crate) fn people(document: &Document, name: &str, provider: &Provider, out: &mut Out<'_>) {
+    let path = format!("identityProviders.{name}.users");
+    let (Some(there), Some(Kind::Map(users))) = (
+        &provider.people,
+        document.tree.at(&path).map(|node| &node.kind),
+    ) else {
+        return;
+    };
+    for user in users {
+        let Some((login, place)) = user.value.get("login").and_then(|node| match &node.kind {
+            Kind::String(login) => Some((login, node.span.start)),
+            _ => None,
+        }) else {
+            continue;
+        };
+        if there.contains(&login.to_lowercase()) {
+            continue;
+        }
+        let message = format!("nobody logs in at `{name}` as `{login}`");
+        match nearest(login, there.iter().map(String::as_str)) {
+            Some(near) => out.with_help(
+                "unknown-user",
+                place,
+                message,
+                format!("did you mean `{near}`?"),
+            ),
+            None => out.add("unknown-user", place, message),
+        }
+    }
+}
+
 fn fits(listed: &str, used: &str) -> bool {
     match listed.strip_suffix('*') {
         Some(start) => used.starts_with(start),
