@@ -36,6 +36,11 @@ pub enum Request {
         /// Its name in the lab file.
         provider: String,
     },
+    /// Have an identity provider forget wrong passwords: nobody is locked out any more.
+    Unlock {
+        /// Its name in the lab file.
+        provider: String,
+    },
     /// Break an identity provider, or mend it; answered when that shows on the network, and once
     /// mended when the API server has found its issuer again. A forge can have every fault, others
     /// can be down.

@@ -332,6 +332,7 @@ async fn handle(shared: &Shared, request: Request) -> Response {
         Request::Configure(wanted) => standing.configure(running, &wanted).await,
         Request::Authentication { cluster } => standing.in_force(cluster.as_deref()).await,
         Request::RotateKeys { provider } => providers.rotate(running, &provider).await,
+        Request::Unlock { provider } => running.unlock(&provider).await,
         Request::Fault { provider, fault } => providers.fault(running, &provider, fault).await,
         Request::ConfigureProvider { provider, config } => {
             providers.configure(running, &provider, &config).await

@@ -39,6 +39,8 @@ pub(crate) struct Context<'a> {
     pub redactor: Redactor,
     /// Whether a step has changed the lab: then it is brought back at the end.
     pub changed: bool,
+    /// Whether a provider has refused a login, after which some keep their people out for a while.
+    pub refused: bool,
     /// Where the programs that steps run are at home.
     pub homes: Homes,
     /// When the scenario began.
@@ -90,6 +92,7 @@ impl<'a> Context<'a> {
             reading: None,
             redactor,
             changed: false,
+            refused: false,
             homes: Homes::new(),
             begun: Utc::now(),
             cluster: DEFAULT_CLUSTER.to_owned(),
@@ -183,7 +186,7 @@ impl<'a> Context<'a> {
             // A real API server reloads within a minute, or starts anew.
             Request::Configure(_) | Request::ConfigureProvider { .. } | Request::Restore => 150,
             // A product starts anew.
-            Request::Fault { .. } | Request::RotateKeys { .. } => 60,
+            Request::Fault { .. } | Request::RotateKeys { .. } | Request::Unlock { .. } => 60,
             _ => DEADLINE,
         };
         let call = control::call(&self.state.socket, request);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use authlab_lab::control::Request;
 use authlab_lab::render;
 use authlab_lab::source::Source;
+use authlab_lab::spec::ProviderKind;
 use authlab_lab::state::{DEFAULT_CLUSTER, State};
 use serde_saphyr::{Location, Spanned};
 use tokio::time::timeout;
@@ -262,6 +263,15 @@ async fn clear(scenario: &Scenario, context: &mut Context<'_>) -> Result<(), Fau
     }
     if context.changed {
         context.host(&Request::Restore).await?;
+    }
+    if context.refused {
+        let state = context.state;
+        for (name, provider) in &state.identity_providers {
+            if provider.kind == ProviderKind::Keycloak {
+                let provider = name.clone();
+                context.host(&Request::Unlock { provider }).await?;
+            }
+        }
     }
     objects
 }

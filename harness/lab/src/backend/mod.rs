@@ -186,6 +186,12 @@ pub trait Running: Send + Sync {
         cannot(provider, NEW_KEY)
     }
 
+    /// Makes a provider forget wrong passwords, where it locks people out after some. Answers
+    /// [`Response::Done`] once nobody is locked out.
+    fn unlock<'a>(&'a self, _provider: &'a str) -> Task<'a, Response> {
+        Box::pin(std::future::ready(Response::Done))
+    }
+
     /// Breaks a provider in one way, or mends it. Answers [`Response::Done`] once that shows on the
     /// network.
     fn fault<'a>(&'a self, provider: &'a str, _fault: Option<Fault>) -> Task<'a, Response> {

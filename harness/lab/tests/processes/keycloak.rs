@@ -17,6 +17,7 @@ use crate::trial;
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("keycloak_is_shared_by_labs", labs).with_ignored_flag(true),
+        trial("keycloak_forgets_wrong_passwords", locked).with_ignored_flag(true),
         trial("keycloak_says_what_was_recorded", recorded).with_ignored_flag(true),
     ]
 }
@@ -165,6 +166,36 @@ async fn labs() {
     assert_eq!(status(&realm).await, 200);
     assert_eq!(status(&theirs).await, 404);
     two.stop().await;
+}
+
+/// Who was locked out by one scenario logs in in the next.
+async fn locked() {
+    let checkout = Checkout::here();
+    let mut plan = plan(&checkout);
+    if let Some(file) = config(&mut plan) {
+        let protected = "\"enabled\": true,\n  \"bruteForceProtected\": true, \"failureFactor\": 1";
+        file.text = file.text.replacen("\"enabled\": true", protected, 1);
+    }
+    let host = up(&checkout, "locked", plan).await.unwrap();
+    let http = authlab_pki::http::client(&host.state().certificate_authority).unwrap();
+    let url = format!("{}/protocol/openid-connect/token", issuer(&host));
+    let status = async |password: &str| {
+        let form = [
+            ("grant_type", "password"),
+            ("client_id", "kubernetes"),
+            ("username", "jane"),
+            ("password", password),
+        ];
+        let answer = http.post(&url).form(&form).send().await.unwrap();
+        answer.status().as_u16()
+    };
+    assert_eq!(status("password").await, 200);
+    assert_eq!(status("not-hers").await, 401);
+    assert_ne!(status("password").await, 200, "she is locked out");
+    let provider = "keycloak".to_owned();
+    ask(&host, Request::Unlock { provider }).await;
+    assert_eq!(status("password").await, 200);
+    host.stop().await;
 }
 
 /// The conversations of `harness/idp/tests/keycloak` with the real one: what the embedded one is held

@@ -404,6 +404,7 @@ impl Verb for Login {
             match self.ended(context, &asker).await? {
                 Ended::In(tokens) => self.accepted(context, tokens, asker.client.clone()),
                 Ended::Refused(refusal) => {
+                    context.refused = true;
                     let (wanted, expected) = self.wanted();
                     Ok(refused(wanted, expected, &refusal))
                 }

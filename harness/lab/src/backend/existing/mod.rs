@@ -112,6 +112,16 @@ impl Running for Existing {
         Box::pin(std::future::ready(Response::InForce))
     }
 
+    fn unlock<'a>(&'a self, provider: &'a str) -> Task<'a, Response> {
+        Box::pin(async move {
+            let unlocked = match &self.deployed {
+                Some(deployed) => deployed.unlock(provider).await,
+                None => Ok(()),
+            };
+            done(unlocked.map_err(|error| error.to_string()))
+        })
+    }
+
     fn client_certificate<'a>(
         &'a self,
         user: &'a str,

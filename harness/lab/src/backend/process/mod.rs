@@ -348,6 +348,13 @@ impl Running for Processes {
         }
     }
 
+    fn unlock<'a>(&'a self, provider: &'a str) -> Task<'a, Response> {
+        match self.keycloak(provider) {
+            Some(keycloaks) => Box::pin(async { done(keycloaks.unlock(provider).await) }),
+            None => Box::pin(std::future::ready(done(Ok(())))),
+        }
+    }
+
     fn fault<'a>(&'a self, provider: &'a str, fault: Option<Fault>) -> Task<'a, Response> {
         if self.dexes.has(provider) {
             return Box::pin(async move { done(self.dexes.fault(provider, fault).await) });

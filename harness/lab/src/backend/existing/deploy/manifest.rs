@@ -211,6 +211,11 @@ pub(super) struct Realm<'a> {
 }
 
 impl Realm<'_> {
+    /// The import and the administrator, to keep where people may be locked out.
+    pub fn kept(self) -> (Import, Admin) {
+        (self.import.clone(), self.admin)
+    }
+
     /// Imports it to the server, which serves already.
     pub async fn import(&self, site: &Site) -> Result<(), LabError> {
         // Its log stays in the cluster.

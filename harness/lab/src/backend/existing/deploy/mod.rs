@@ -26,6 +26,7 @@ use super::error::chain;
 use super::record::{LABEL, Label};
 use super::{ExistingError, Site, images};
 use crate::backend::LabError;
+use crate::backend::process::keycloak::{admin::Admin, import::Import};
 use crate::wait::{Look, until};
 
 /// The name of the pod and of its files.
@@ -36,6 +37,8 @@ const READY: Duration = Duration::from_secs(300);
 /// Providers that run, and the ways to them: open as long as this lives.
 pub(super) struct Deployed {
     pod: Pod,
+    /// The realms of Keycloaks, by the provider's name.
+    realms: BTreeMap<String, (Import, Admin)>,
     _open: DropGuard,
 }
 
@@ -43,6 +46,14 @@ impl Deployed {
     /// Ends only when a provider has ended.
     pub async fn died(&self, cluster: &Cluster) -> LabError {
         self.pod.died(cluster).await
+    }
+
+    /// Lets everybody in again whom wrong passwords have locked out.
+    pub async fn unlock(&self, name: &str) -> Result<(), LabError> {
+        match self.realms.get(name) {
+            Some((import, admin)) => import.unlock(admin).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -105,10 +116,12 @@ pub(super) async fn start(
         forward::open(listener, pods.clone(), NAME, program.port, closing.clone())?;
     }
     let mut pod = Pod::new(&inside);
+    let mut realms = BTreeMap::new();
     for program in &programs {
         if let Some(realm) = program.realm(site)? {
             pod.serves(cluster, &program.name, &realm.admin).await?;
             realm.import(site).await?;
+            realms.insert(program.name.clone(), realm.kept());
         }
     }
     pod.ready(cluster).await?;
@@ -119,7 +132,11 @@ pub(super) async fn start(
             trust::established(cluster, &program.name, &program.issuer).await?;
         }
     }
-    Ok(Some(Deployed { pod, _open: open }))
+    Ok(Some(Deployed {
+        pod,
+        realms,
+        _open: open,
+    }))
 }
 
 /// A node port is given once.

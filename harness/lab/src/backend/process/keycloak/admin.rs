@@ -99,7 +99,16 @@ impl Admin {
 
     /// Removes a realm, if it is there.
     pub(in crate::backend) async fn remove(&self, realm: &str) -> Result<(), LabError> {
-        let path = format!("/{realm}");
+        self.delete(format!("/{realm}")).await
+    }
+
+    /// Clears what a realm has counted of wrong passwords, for all its users.
+    pub(in crate::backend) async fn unlock(&self, realm: &str) -> Result<(), LabError> {
+        self.delete(format!("/{realm}/attack-detection/brute-force/users"))
+            .await
+    }
+
+    async fn delete(&self, path: String) -> Result<(), LabError> {
         match self.call(Method::DELETE, &path, None).await? {
             (status, _) if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
             (status, body) => Err(failed(&path, &words(status, &body))),

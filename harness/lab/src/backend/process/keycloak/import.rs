@@ -19,7 +19,7 @@ use crate::wait::{Look, until};
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// A realm, to be imported.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::backend) struct Import {
     /// As the server calls it.
     pub name: String,
@@ -82,6 +82,23 @@ impl Import {
             ));
         }
         Ok(())
+    }
+
+    /// Whether it locks people out after wrong passwords.
+    fn locks(&self) -> bool {
+        let file: Value = serde_json::from_str(&self.text).unwrap_or_default();
+        file["bruteForceProtected"] == true
+    }
+
+    /// Has the server forget wrong passwords, if it counts them.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn unlock(&self, admin: &Admin) -> Result<(), LabError> {
+        match self.locks() {
+            true => admin.unlock(&self.name).await,
+            false => Ok(()),
+        }
     }
 
     /// Waits until the realm's discovery at `url` names the lab's issuer, then looks whether every

@@ -156,6 +156,13 @@ impl Keycloaks {
         rotated.map_err(|error| error.to_string())
     }
 
+    /// Lets everybody in again whom wrong passwords have locked out.
+    pub(super) async fn unlock(&self, name: &str) -> Result<(), String> {
+        let import = &self.realm(name)?.import;
+        let unlocked = import.unlock(&self.server.admin).await;
+        unlocked.map_err(|error| error.to_string())
+    }
+
     /// Refuses connections, or takes them again.
     pub(super) async fn fault(&self, name: &str, fault: Option<Fault>) -> Result<(), String> {
         let mut door = self.realm(name)?.door.lock().await;
