@@ -74,6 +74,7 @@ steps:
   - clientCertificate: { user: eve, groups: [a], as: eve }
   - whoami: { as: jane, impersonate: { user: x, groups: [g], uid: u, extra: { k: [v] } }, expect: { username: x, uid: u, groups: { contains: [g], lacks: [h], exactly: [g] }, extra: { k: [v] } }, check: ["size(seen.groups) > 0"] }
   - whoami: { as: ada, expect: { unauthorized: { because: signature, message: { contains: [a, b] } } } }
+  - whoami: { as: ada, expect: unauthorized }
   - whoami: { as: ada, expect: { forbidden: { because: { forbidden: { verb: impersonate } } } } }
   - review: { as: robot, audiences: [a], expect: { authenticated: { username: robot } }, check: "seen.authenticated" }
   - review: { as: ada, expect: { unauthenticated: { because: { audience: { got: [a], want: [b] } } } } }
@@ -194,6 +195,34 @@ fn an_unknown_key_is_refused_where_it_stands() {
         }
     }
     assert!(refused > 100, "{refused} keys were tried");
+}
+
+/// A refusal may be a word alone; of any other the words that there are are told.
+#[test]
+fn words_of_whoami() {
+    let root = root();
+    let text = |word: &str| {
+        format!(
+            "name: x\nlab: dex\nsteps:\n  - whoami: {{ as: admin, expect: {{ username: a }} }}\n  - whoami: {{ as: anonymous, expect: {word} }}\n"
+        )
+    };
+    for word in ["unauthorized", "forbidden", "{ unauthorized: {} }"] {
+        assert!(load(root.path(), &text(word)).is_ok(), "{word}");
+    }
+    let error = |word: &str| {
+        let error = load(root.path(), &text(word)).map(drop).unwrap_err();
+        let place = error.location().map(|(line, _)| line);
+        assert_eq!(place, Some(5));
+        format!("{error}; {}", error.help_text().unwrap_or_default())
+    };
+    assert_eq!(
+        error("unauthorised"),
+        "unknown name `unauthorised`; did you mean `unauthorized`?"
+    );
+    assert_eq!(
+        error("denied"),
+        "unknown name `denied`; allowed here: unauthorized, forbidden"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A browser without a window: follows redirects by hand, keeps cookies, fills the forms it finds.
 
 use authlab_lab::spec::UserSpec;
-use reqwest::header::LOCATION;
+use reqwest::header::{ACCEPT_LANGUAGE, LOCATION};
 use secrecy::ExposeSecret;
 use url::Url;
 
@@ -12,6 +12,9 @@ use crate::fault::Fault;
 
 /// Pages and redirects of one login, at most.
 const HOPS: usize = 20;
+
+/// What a scenario reads is written in this, whatever language a provider begins with.
+const LANGUAGE: &str = "en";
 
 /// Who sits before the browser.
 #[derive(Debug, Clone, Copy)]
@@ -56,8 +59,9 @@ pub(super) async fn visit(
     person: Person<'_>,
 ) -> Result<Landing, Fault> {
     let client = client_for(ca, true)?;
+    let get = |url: &Url| client.get(url.clone()).header(ACCEPT_LANGUAGE, LANGUAGE);
     let mut url = start;
-    let mut request = client.get(url.clone());
+    let mut request = get(&url);
     let (mut asked, mut named, mut logged_in, mut said_no) = (false, false, false, false);
     for _ in 0..HOPS {
         let fault = |error: reqwest::Error| Fault::http(&error, address(&url).as_str(), DEADLINE);
@@ -76,7 +80,7 @@ pub(super) async fn visit(
                 return Ok(Landing::Callback(location));
             }
             url = location;
-            request = client.get(url.clone());
+            request = get(&url);
             continue;
         }
         let page = response.text().await.map_err(fault)?;
@@ -107,8 +111,9 @@ pub(super) async fn visit(
                 }
                 _ => form,
             },
-            Page::Text(text) if status.is_client_error() => {
-                let refusal = Refusal::of_json(&page).unwrap_or_else(|| Refusal::page(&text));
+            Page::Text(_) if status.is_client_error() => {
+                let refusal = Refusal::of_json(&page);
+                let refusal = refusal.unwrap_or_else(|| Refusal::page(&forms::complaint(&page)));
                 return Ok(Landing::Refused(refusal));
             }
             Page::Text(text) => match (forms::way(&page, person.connector), end) {
@@ -116,7 +121,7 @@ pub(super) async fn visit(
                     url = url
                         .join(&way)
                         .map_err(|error| leads_astray(&url, &way, &error))?;
-                    request = client.get(url.clone());
+                    request = get(&url);
                     continue;
                 }
                 (None, End::Page) if asked => return Ok(Landing::Page(page)),
@@ -126,10 +131,11 @@ pub(super) async fn visit(
         asked = true;
         url = target(&form, &url)?;
         request = if form.post {
-            client.post(url.clone()).form(&form.given)
+            let post = client.post(url.clone()).form(&form.given);
+            post.header(ACCEPT_LANGUAGE, LANGUAGE)
         } else {
             url.query_pairs_mut().extend_pairs(&form.given);
-            client.get(url.clone())
+            get(&url)
         };
     }
     Err(broken(

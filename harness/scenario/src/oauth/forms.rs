@@ -90,14 +90,15 @@ pub(super) fn given(html: &str) -> Option<String> {
 }
 
 /// What a page says about a login that it refused: the text of whatever is marked as an error, the
-/// innermost where the whole page is.
+/// innermost where the whole page is, without the links that lead on from there.
 pub(super) fn complaint(html: &str) -> String {
     let page = Html::parse_document(html);
     let marked = selector("[id*=error], [class*=error], [role=alert]");
     let innermost = |part: &ElementRef<'_>| part.select(&marked).next().is_none();
+    let told = |part| words(part, &["a"]);
     page.select(&marked)
         .filter(innermost)
-        .map(text)
+        .map(told)
         .find(|text| !text.is_empty())
         .unwrap_or_else(|| text(page.root_element()))
 }
@@ -184,8 +185,17 @@ fn says_no(words: &str) -> bool {
 
 /// The words that a reader sees, on one line.
 fn text(element: ElementRef<'_>) -> String {
+    words(element, &[])
+}
+
+/// The same without what stands in elements of these names. What can be chosen, a page's language
+/// for example, says nothing.
+fn words(element: ElementRef<'_>, without: &[&str]) -> String {
     let body = element.select(&selector("body")).next().unwrap_or(element);
-    let hidden = |node: ElementRef<'_>| matches!(node.value().name(), "script" | "style");
+    let hidden = |node: ElementRef<'_>| {
+        let name = node.value().name();
+        matches!(name, "script" | "style" | "select") || without.contains(&name)
+    };
     let mut words = Vec::new();
     for node in body.descendants() {
         let Some(text) = node.value().as_text() else {

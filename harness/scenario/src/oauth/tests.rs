@@ -136,6 +136,42 @@ fn a_refusal_is_read_from_the_page() {
     );
 }
 
+/// Pages of a Keycloak 26.4 with internationalization: they offer their languages.
+#[test]
+fn of_a_page_in_many_languages_the_error_is_read() {
+    let page = |id: &str, main: &str| {
+        format!(
+            r#"<html><body data-page-id="login-{id}"><div class="pf-v5-c-login"><header><div id="kc-header-wrapper">acme</div></header>
+            <main><h1 id="kc-page-title">We are sorry...</h1><div class="pf-v5-c-form-control">
+            <select aria-label="languages" onchange="go()"><option value="/a?kc_locale=en" selected>English</option>
+            <option value="/a?kc_locale=de">German (Deutsch)</option></select></div>{main}</main></div></body></html>"#
+        )
+    };
+    let error = page(
+        "error",
+        r#"<div id="kc-error-message"><p class="instruction">Invalid parameter: redirect_uri</p>
+        <p><a id="backToApplication" href="https://app">&laquo; Back to Application</a></p></div>"#,
+    );
+    assert_eq!(complaint(&error), "Invalid parameter: redirect_uri");
+    let info = page(
+        "info",
+        r#"<div id="kc-info-message"><p class="instruction">You are logged out</p></div>"#,
+    );
+    let Page::Text(words) = read(&info) else {
+        panic!("a page without a form");
+    };
+    assert_eq!(words, "acme We are sorry... You are logged out");
+    let wrong = page(
+        "login",
+        r#"<form id="kc-form-login" method="post"><span class="pf-v5-c-form-control pf-m-error"><input name="username" value="jane">
+        <i class="fas" aria-hidden="true"></i></span><div id="input-error-container-username"><div aria-live="polite">
+        <div class="pf-m-error" id="input-error-username"><span class="pf-m-error kc-feedback-text">
+        Invalid username or password.</span></div></div></div><input name="password" type="password"></form>"#,
+    );
+    assert_eq!(complaint(&wrong), "Invalid username or password.");
+    assert!(matches!(read(&wrong), Page::Login(_)));
+}
+
 #[test]
 fn a_code_that_the_page_has_filled_in_stands() {
     let page = r#"<form action="/dex/device/auth/verify_code" method="post">

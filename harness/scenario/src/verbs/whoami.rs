@@ -1,10 +1,14 @@
 //! `whoami`: who one is to the API server.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use authlab_lab::source::SourceError;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::json;
 use serde_saphyr::Spanned;
 
@@ -23,6 +27,7 @@ use crate::seen::Seen;
 ///
 /// ```yaml
 /// - whoami: { as: jane, expect: { username: "dex:jane@example.com", groups: { contains: ["dex:dev"] } } }
+/// - whoami: { as: ada, expect: unauthorized }
 /// - whoami: { as: ada, expect: { unauthorized: { because: { audience: { got: [other], want: [kube] } } } } }
 /// - whoami: { as: admin, impersonate: { user: bob }, expect: { username: bob } }
 /// ```
@@ -41,8 +46,8 @@ pub(crate) struct Whoami {
     #[schemars(with = "Option<String>")]
     cluster: Option<Spanned<String>>,
     /// What must come back.
-    #[schemars(with = "Expect")]
-    expect: Spanned<Expect>,
+    #[schemars(with = "Wanted")]
+    expect: Spanned<Wanted>,
     /// CEL booleans over `seen`, the user (`username`, `uid`, `groups`, `extra`).
     #[serde(default)]
     #[schemars(with = "Option<OneOrMany<String>>")]
@@ -71,6 +76,64 @@ struct Expect {
     /// The API server knows the bearer and refuses the request (403), for example an impersonation.
     #[serde(default)]
     forbidden: Option<Denial>,
+}
+
+/// The same, where a refusal may be a word alone: `unauthorized` is short for `unauthorized: {}`.
+#[derive(Debug)]
+struct Wanted(Expect);
+
+/// The refusals.
+const WORDS: [&str; 2] = ["unauthorized", "forbidden"];
+
+impl<'de> Deserialize<'de> for Wanted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'de> Visitor<'de> for Form {
+            type Value = Wanted;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("fields of a user, `unauthorized`, or `forbidden`")
+            }
+
+            fn visit_str<E: Error>(self, word: &str) -> Result<Wanted, E> {
+                let denial = |named: &str| (word == named).then(Denial::default);
+                let [unauthorized, forbidden] = WORDS.map(denial);
+                if unauthorized.is_none() && forbidden.is_none() {
+                    return Err(E::unknown_variant(word, &WORDS));
+                }
+                Ok(Wanted(Expect {
+                    unauthorized,
+                    forbidden,
+                    ..Expect::default()
+                }))
+            }
+
+            // `yes` without quotes is one of these.
+            fn visit_bool<E: Error>(self, word: bool) -> Result<Wanted, E> {
+                self.visit_str(if word { "true" } else { "false" })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Wanted, A::Error> {
+                Expect::deserialize(MapAccessDeserializer::new(map)).map(Wanted)
+            }
+        }
+        deserializer.deserialize_any(Form)
+    }
+}
+
+impl JsonSchema for Wanted {
+    fn schema_name() -> Cow<'static, str> {
+        "WantedUser".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let fields = generator.subschema_for::<Expect>();
+        json_schema!({ "anyOf": [{ "enum": WORDS }, fields] })
+    }
 }
 
 impl Expect {
@@ -116,14 +179,14 @@ impl Verb for Whoami {
     }
 
     fn stance(&self) -> Stance {
-        match self.expect.value.word() {
+        match self.expect.value.0.word() {
             "a user" => Stance::Success,
             _ => Stance::Denial,
         }
     }
 
     fn check(&self, loading: &Loading<'_>) -> Result<(), SourceError> {
-        let expect = &self.expect.value;
+        let expect = &self.expect.value.0;
         let words = [
             expect.has_user(),
             expect.unauthorized.is_some(),
@@ -170,7 +233,7 @@ impl Verb for Whoami {
             let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
             let call = Call::post(path, &body).impersonating(self.impersonate.as_ref());
             let answer = context.api.send(credential, call).await?;
-            let expect = &self.expect.value;
+            let expect = &self.expect.value.0;
             Ok(match Gate::of(answer, credential, context).await? {
                 Gate::Open(review) => {
                     let user = &review["status"]["userInfo"];
