@@ -230,10 +230,9 @@ fn keycloak(tree: &Node) -> Provider {
         audiences.extend(setting(mapper, "included.custom.audience"));
     }
     let realm = text(tree, "realm").unwrap_or_default();
-    let federated = tree
-        .get("components")
-        .and_then(|all| all.get("org.keycloak.storage.UserStorageProvider"));
-    let elsewhere = federated.is_some() || !items(tree, "identityProviders").is_empty();
+    // Whom another provider vouches for logs in there: no form asks for a name and a password here.
+    let storage = tree.get("components");
+    let storage = storage.and_then(|all| all.get("org.keycloak.storage.UserStorageProvider"));
     Provider {
         product: Product::Keycloak,
         issuer: format!("/realms/{realm}"),
@@ -243,7 +242,9 @@ fn keycloak(tree: &Node) -> Provider {
                 .chain(default_clients().map(str::to_owned))
                 .collect()
         }),
-        people: (!elsewhere).then(|| logins(items(tree, "users"), &["username", "email"])),
+        people: storage
+            .is_none()
+            .then(|| logins(items(tree, "users"), &["username", "email"])),
         audiences,
         claims: Some(claims),
         redirects: redirects(clients, "clientId", "redirectUris"),
