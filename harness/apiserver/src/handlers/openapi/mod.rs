@@ -16,6 +16,7 @@ use crate::call::Call;
 use crate::negotiate;
 use crate::resources::{Resource, Served, kinds::Kinds};
 
+mod marks;
 mod models;
 mod version_2;
 

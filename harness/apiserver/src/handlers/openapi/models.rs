@@ -2,7 +2,7 @@
 //! definitions.
 //!
 //! The types know descriptions, fields and formats. What else Kubernetes publishes is added here:
-//! which schema is which kind, and how strategic patches merge lists (Kubernetes docs,
+//! values, what is one piece, which schema is which kind, and how strategic patches merge lists (Kubernetes docs,
 //! "Kubernetes API Concepts", section "OpenAPI interface definition").
 
 use std::collections::{BTreeMap, HashSet};
@@ -15,6 +15,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::marks;
 use crate::object::entry;
 use crate::resources::Resource;
 use crate::strategic::{self, List};
@@ -57,6 +58,7 @@ pub(super) fn schemas<'a>(
             ask_no_more(schema, "name");
         }
     }
+    marks::mark(&mut all);
     for (name, resource) in built_in {
         if let Some(schema) = all.get_mut(&name) {
             mark(schema, resource);
