@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener},
 };
 
+use rustix::net::{Shutdown, shutdown};
 use tokio::net::TcpSocket;
 
 /// How many clients may wait to be taken in.
@@ -79,8 +80,11 @@ impl Port {
         if let Held::Reserved(_) = self.held {
             return Ok(());
         }
-        // Gone first: an address is not shared with a socket that listens.
-        self.held = Held::Lost;
+        // Gone first: an address is not shared with a socket that listens. This one would listen on while a child
+        // that was being started has it, too, were that not ended by hand (Linux; elsewhere it is no more than refused).
+        if let Held::Listening(listener) = std::mem::replace(&mut self.held, Held::Lost) {
+            let _ = shutdown(&listener, Shutdown::Read);
+        }
         self.held = Held::Reserved(reserve(self.address)?);
         Ok(())
     }
@@ -106,6 +110,22 @@ mod tests {
             // What a stranger would do.
             let stranger = TcpSocket::new_v4().unwrap();
             assert!(stranger.bind(address).is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_child_has_of_a_port_does_not_keep_it_open() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // As between fork and exec.
+        let mut inherited = vec![listener.try_clone().unwrap()];
+        let mut port = Port::new(listener).unwrap();
+        for _ in 0..2 {
+            port.close().unwrap();
+            let refused = TcpStream::connect(port.address).await.unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+            let handle = port.listener().unwrap().into_std().unwrap();
+            inherited.push(handle);
+            TcpStream::connect(port.address).await.unwrap();
         }
     }
 
