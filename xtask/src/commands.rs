@@ -19,6 +19,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use authlab_lab::backend;
 use authlab_lab::checkout::Checkout;
 use authlab_lab::exec::find;
 use authlab_lab::images::Origin;
@@ -80,6 +81,7 @@ pub async fn prepare_tools(
             needed.push(tools::kubernetes(kubernetes));
         }
         tools::ensure(checkout.root(), &needed, &progress).await?;
+        backend::kind::runner(&progress).await?;
         let all = &containers::ALL;
         let images = containers::ensure(checkout.root(), all, kubernetes, origin, &progress);
         for image in images.await? {

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
-use super::{HELPER, keeper};
+use super::{HELPER, follower, keeper};
 use crate::process;
 use crate::state::Process;
 
@@ -15,14 +15,17 @@ use crate::state::Process;
 const NOT_STARTED: u8 = 127;
 
 /// Handles the hidden command `__exec --parent PID --started TICKS -- PROGRAM ARGS...`: a program
-/// that starts labs calls this first in `main`, with all its arguments; likewise the hidden command
-/// `__keep` of a component that labs share. `None` when they are something else; else the exit code
-/// of a keeper that has ended, or of a helper that failed, since one that succeeds has become the
-/// program.
+/// that starts labs calls this first in `main`, with all its arguments; likewise the hidden commands
+/// `__keep`, of a component that labs share, and `__follow`, of what is told of by another program. `None`
+/// when they are something else; else the exit code of a keeper or follower that has ended, or of a helper
+/// that failed, since one that succeeds has become the program.
 pub fn helper_main(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     let args: Vec<OsString> = args.into_iter().skip(1).collect();
     if keeper::asked(&args) {
         return Some(keeper::keep(&args));
+    }
+    if follower::asked(&args) {
+        return Some(follower::follow(&args));
     }
     if args.first().is_none_or(|first| first != HELPER) {
         return None;

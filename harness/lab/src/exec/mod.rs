@@ -5,6 +5,7 @@
 
 mod child;
 mod client;
+mod follower;
 mod helper;
 mod keeper;
 mod log;
@@ -16,6 +17,8 @@ use std::path::PathBuf;
 
 pub use child::Child;
 pub use client::{Client, Ended, find};
+pub(crate) use follower::TOLD;
+pub use follower::followed;
 pub use helper::helper_main;
 pub use log::Log;
 pub(crate) use log::last_words;
@@ -30,6 +33,9 @@ pub const HELPER: &str = "__exec";
 
 /// The hidden first argument under which this program keeps a component that labs share.
 pub const KEEPER: &str = "__keep";
+
+/// The hidden first argument under which this program runs another one until what that tells of has ended.
+pub const FOLLOWER: &str = "__follow";
 
 /// Where the first program of this name lies on PATH.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use authlab_lab::exec::{Child, Program};
+use authlab_lab::exec::{Child, Program, followed};
 use authlab_lab::process;
 use authlab_lab::wait::{Look, until};
 use libtest_mimic::Trial;
@@ -20,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
         trial("a_dropped_child_is_gone_at_once", drops),
         trial("a_child_outlives_the_thread_that_wanted_it", threads),
         trial("a_restart_keeps_the_earlier_log", restarts),
+        trial("a_program_that_is_cut_off_tells_on_where_it_was", cut_off),
         trial("nothing_survives_a_killed_parent", killed),
     ]
 }
@@ -143,6 +144,24 @@ async fn restarts() {
     assert_eq!(second.log().text(), "two\n");
     let whole = std::fs::read_to_string(second.log().path()).unwrap();
     assert_eq!(whole, "one\ntwo\n");
+}
+
+async fn cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "case ${AUTHLAB_TOLD-nothing} in nothing) echo one; echo two ;; \
+                  8) echo three; kill -9 $$ ;; 14) echo four; exit 3 ;; esac";
+    let child = followed(shell(folder.path(), script));
+    let child = child.start().await.unwrap();
+    assert_eq!(child.ended().await, "exit status: 3");
+    assert_eq!(child.log().text(), "one\ntwo\nthree\nfour\n");
+    // It goes with whoever runs it.
+    let child = followed(shell(folder.path(), "echo $$; exec sleep 600"));
+    let child = child.start().await.unwrap();
+    logged(&child, "\n").await;
+    let pid: u32 = child.log().text().trim().parse().unwrap();
+    assert!(process::started(pid).is_ok());
+    child.stop(BOUND).await;
+    gone(pid).await;
 }
 
 /// A process of its own that owns a child, tells its number, and waits to be killed.

@@ -30,9 +30,12 @@ const SOURCES: [&str; 3] = [
 /// Describes a container, beside what it runs from.
 const SPEC: &str = "container.json";
 
-/// The program, built when it is not: most labs need no containers, and it takes a minute. Cargo is
-/// left alone where it has nothing to do: it waits for every other build of the checkout.
-pub(super) async fn runner(progress: &dyn Progress) -> Result<PathBuf, ToolsError> {
+/// The program that runs a container, built when it is not: most labs need no containers, and it takes a
+/// minute. Cargo is left alone where it has nothing to do: it waits for every other build of the checkout.
+///
+/// # Errors
+/// When it does not compile.
+pub async fn runner(progress: &dyn Progress) -> Result<PathBuf, ToolsError> {
     let root = Checkout::here().root().to_owned();
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
     let program = target.join("debug").join(PROGRAM);

@@ -12,6 +12,7 @@ mod nodes;
 
 pub(super) use self::cause::of as cause;
 pub(crate) use self::container::PROGRAM as RUNNER;
+pub use self::container::runner;
 
 use std::ffi::OsString;
 use std::io;
@@ -30,7 +31,7 @@ use self::config::Mounts;
 use super::process::{self, write};
 use super::{LabError, Running, Site, service_account_key};
 use crate::checkout::Checkout;
-use crate::exec::{Program, Start};
+use crate::exec::{self, Program, Start};
 use crate::folder::LABEL;
 use crate::images::{self, Image, Kind as Of};
 use crate::spec::ProviderKind;
@@ -411,17 +412,19 @@ impl Node {
         self.program(site, name, "guard")
     }
 
-    /// Docker's client as a component of the lab.
+    /// Docker's client as a component of the lab; it begins again when it is cut off.
     fn program(&self, site: &Site, name: &str, word: &str) -> Result<Program, LabError> {
         let script = self.script.clone().into_os_string();
         let container = self.container.clone().into();
-        Ok(Program {
+        let exec = ["exec", "--env", exec::TOLD].map(OsString::from);
+        let serve = [container, "bash".into(), script, word.into()];
+        Ok(exec::followed(Program {
             name: name.to_owned(),
             path: docker::program()?,
-            args: vec!["exec".into(), container, "bash".into(), script, word.into()],
+            args: exec.into_iter().chain(serve).collect(),
             folder: site.folder.clone(),
             environment: vec![self.docker.clone()],
-        })
+        }))
     }
 
     /// Ends the API server, and returns when it is gone; but not the first one, which has yet to be
