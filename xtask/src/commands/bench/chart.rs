@@ -119,7 +119,9 @@ impl Chart {
         let Some(used) = there.get(program) else {
             return ' ';
         };
-        let (start, before) = last(from).map_or((0.0, 0), |(time, look)| {
+        // What ran before anybody looked had used some.
+        let start = last(from).or(self.looks.first());
+        let (start, before) = start.map_or((0.0, 0), |(time, look)| {
             (*time, look.get(program).copied().unwrap_or(0))
         });
         let share = in_seconds(used.saturating_sub(before)) / (end - start).max(0.1);

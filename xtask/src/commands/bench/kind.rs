@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::chart::Watch;
 use super::series::Series;
-use super::{MANY, down, some, start};
+use super::{MANY, down, prepare_tools, reap, some, start};
 use crate::terminal;
 
 const KIND: BackendKind = BackendKind::Kind;
@@ -187,7 +187,7 @@ async fn run(command: &mut Command) -> miette::Result<()> {
     Err(miette!("{program}: {words}"))
 }
 
-/// `up` of a lab that runs already.
+/// What `cargo xtask up` does for a lab that runs already.
 async fn warm(checkout: &Checkout, runs: usize) -> miette::Result<Series> {
     let mut series = Series::new("`up` of lab `dex` when it runs", "under 1 s");
     let plan = Plan::load(checkout.root(), "dex")?;
@@ -196,6 +196,8 @@ async fn warm(checkout: &Checkout, runs: usize) -> miette::Result<Series> {
     lifecycle::up(checkout, KIND, &plan, id, &cancel).await?;
     for _ in 0..runs {
         let begun = Instant::now();
+        reap(checkout).await;
+        prepare_tools(KIND, Kubernetes::default(), Origin::default()).await?;
         lifecycle::up(checkout, KIND, &plan, id, &cancel).await?;
         series.since(begun);
     }

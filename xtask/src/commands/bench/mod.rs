@@ -27,7 +27,7 @@ use miette::{IntoDiagnostic, WrapErr, miette};
 use tokio_util::sync::CancellationToken;
 
 use self::series::Series;
-use super::{Ended, prepare_tools, runtime};
+use super::{Ended, prepare_tools, reap, runtime};
 use crate::cli::BenchArgs;
 use crate::terminal;
 
