@@ -280,7 +280,8 @@ pub struct ReportArgs {
     /// Write the archive to this file [default: target/authlab/report.tar.gz].
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Add kind's own export of its nodes' logs: takes some seconds.
+    /// Add what kind exports of a running lab's nodes (kubelet, containers, journal), without secrets, too: takes some
+    /// seconds more.
     #[arg(long)]
     pub kind_export: bool,
     /// What was written, as JSON.

@@ -48,15 +48,15 @@ pub fn run(args: &ReportArgs) -> Ended {
                     bundle.folder(files, "", about, &Scrubber::new([]));
                     tracing::debug!(%id, "taken from what was kept");
                 }
-                Place::There { id, folder, why } => {
+                Place::There { folder, why, .. } => {
                     let subject = Subject {
                         folder: folder.clone(),
                         plan: None,
                         why: (*why).to_owned(),
                     };
-                    bundle.append(bundle::lab(subject).await);
+                    bundle.append(bundle::lab(subject.clone()).await);
                     if args.kind_export {
-                        bundle::kind_export(&mut bundle, id, folder).await;
+                        bundle::kind_export(&mut bundle, &subject).await;
                     }
                 }
             }

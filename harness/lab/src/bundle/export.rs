@@ -1,14 +1,15 @@
 //! kind's own export of what its nodes have written.
 
-use std::path::Path;
-
 use super::archive::Bundle;
-use super::secrets::Secrets;
+use super::gather::{Subject, rendered, scrubber};
 use crate::backend::kind;
+use crate::folder;
 use crate::state::{BackendKind, STATE_FILE, State};
 
 /// Adds what kind exports of the lab's clusters; nothing, for a lab that has none.
-pub async fn kind_export(bundle: &mut Bundle, id: &str, folder: &Path) {
+pub async fn kind_export(bundle: &mut Bundle, subject: &Subject) {
+    let folder = subject.folder.as_path();
+    let id = folder.file_name().unwrap_or_default().to_string_lossy();
     let state = State::read(&folder.join(STATE_FILE));
     let Ok(state) = state else {
         bundle.miss(&format!("labs/{id}/kind: the lab does not run"));
@@ -17,10 +18,9 @@ pub async fn kind_export(bundle: &mut Bundle, id: &str, folder: &Path) {
     if state.backend != BackendKind::Kind {
         return;
     }
-    let mut secrets = Secrets::default();
-    secrets.state(&state);
-    secrets.folder(folder);
-    let scrub = secrets.scrubber();
+    let plan = subject.plan.clone().or_else(|| folder::plan(folder));
+    let texts = plan.map(|plan| rendered(&plan, Some(&state)));
+    let scrub = scrubber(folder, Some(&state), &texts.unwrap_or_default());
     // In the lab's folder: it goes with the lab, should this process not live to remove it.
     let place = match tempfile::tempdir_in(folder) {
         Ok(place) => place,

@@ -59,7 +59,7 @@ const ASKED: [(&str, &str, &str); 4] = [
 ];
 
 /// A lab that is to be told of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Subject {
     /// The lab's folder, which exists.
     pub folder: PathBuf,
@@ -95,23 +95,7 @@ async fn gather(Subject { folder, plan, why }: Subject) -> Bundle {
     let kept = plan.or_else(|| folder::plan(folder));
     let texts = kept.as_ref().map(|plan| rendered(plan, state.as_ref()));
     let texts = texts.unwrap_or_default();
-
-    let private = folder.ancestors().nth(2).unwrap_or(folder);
-    let keycloak = backend::process::keycloak_folder(folder);
-    let scrub = {
-        let mut secrets = Secrets::default();
-        state.iter().for_each(|state| secrets.state(state));
-        texts.iter().for_each(|(_, text)| secrets.text(text));
-        for place in [
-            folder,
-            &private.join("pki"),
-            &private.join("keys"),
-            &keycloak,
-        ] {
-            secrets.folder(place);
-        }
-        secrets.scrubber()
-    };
+    let scrub = scrubber(folder, state.as_ref(), &texts);
 
     let mut about = format!("{id}: {why}\n");
     if let Some(plan) = &kept {
@@ -144,7 +128,7 @@ async fn gather(Subject { folder, plan, why }: Subject) -> Bundle {
         .as_ref()
         .is_some_and(|plan| plan.has(ProviderKind::Keycloak))
     {
-        let log = keycloak.join(exec::LOG);
+        let log = backend::process::keycloak_folder(folder).join(exec::LOG);
         let path = format!("{top}/logs/keycloak.log");
         let what = "log of the Keycloak that all labs of this checkout share";
         file(&mut bundle, &log, &path, what, &scrub);
@@ -156,8 +140,31 @@ async fn gather(Subject { folder, plan, why }: Subject) -> Bundle {
     bundle
 }
 
+/// What takes out every secret of a lab: of its files, of those that it was made from, and of the
+/// checkout's own.
+pub(super) fn scrubber(
+    folder: &Path,
+    state: Option<&State>,
+    texts: &[(String, String)],
+) -> Scrubber {
+    let private = folder.ancestors().nth(2).unwrap_or(folder);
+    let keycloak = backend::process::keycloak_folder(folder);
+    let mut secrets = Secrets::default();
+    state.into_iter().for_each(|state| secrets.state(state));
+    texts.iter().for_each(|(_, text)| secrets.text(text));
+    for place in [
+        folder,
+        &private.join("pki"),
+        &private.join("keys"),
+        &keycloak,
+    ] {
+        secrets.folder(place);
+    }
+    secrets.scrubber()
+}
+
 /// The files of a plan, as a lab has them.
-fn rendered(plan: &Plan, state: Option<&State>) -> Vec<(String, String)> {
+pub(super) fn rendered(plan: &Plan, state: Option<&State>) -> Vec<(String, String)> {
     let fill = |text: &Text, realm: Option<String>| {
         let filled = state.and_then(|state| {
             let mut values = state.values.clone();

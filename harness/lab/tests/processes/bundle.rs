@@ -11,19 +11,22 @@ use authlab_lab::checkout::Checkout;
 use authlab_lab::host::Host;
 use authlab_lab::plan::Plan;
 use authlab_lab::state::{BackendKind, State};
+use authlab_lab::wait::{Look, until};
 use authlab_pki::http;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::trial;
+use crate::{BOUND, trial};
 
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("no_secret_is_in_a_bundle_of_an_embedded_lab", embedded),
         // Builds the real components when they are not.
         trial("no_secret_is_in_a_bundle_of_a_lab_of_processes", process).with_ignored_flag(true),
+        // Needs Docker and its images.
+        trial("no_secret_is_in_a_bundle_of_a_lab_of_containers", contained).with_ignored_flag(true),
     ]
 }
 
@@ -36,6 +39,10 @@ async fn process() {
     canary(&Checkout::here(), BackendKind::Process).await;
 }
 
+async fn contained() {
+    canary(&Checkout::here(), BackendKind::Kind).await;
+}
+
 async fn canary(checkout: &Checkout, kind: BackendKind) {
     let plan = Plan::load(Checkout::here().root(), "dex").unwrap();
     let id = format!("canary-{}", std::process::id());
@@ -44,6 +51,9 @@ async fn canary(checkout: &Checkout, kind: BackendKind) {
         .unwrap();
     let state = host.state().clone();
     let mut secrets = leave_traces(&state).await;
+    if kind == BackendKind::Kind {
+        leave_traces_on_a_node(&state).await;
+    }
     secrets.extend(of_files(host.folder(), checkout));
     for known in [
         "jane-password",
@@ -60,12 +70,13 @@ async fn canary(checkout: &Checkout, kind: BackendKind) {
         why: "a test with jane-password in its name".to_owned(),
     };
     let archive = tempfile::NamedTempFile::new().unwrap();
-    let gathered = bundle::lab(subject).await;
-    gathered.write(archive.path(), "a canary").unwrap();
+    let mut gathered = bundle::lab(subject.clone()).await;
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(3), "it took {took:?}");
+    bundle::kind_export(&mut gathered, &subject).await;
+    gathered.write(archive.path(), "a canary").unwrap();
     host.stop().await;
 
+    assert!(took < Duration::from_secs(3), "it took {took:?}");
     let files = unpacked(archive.path());
     let mut expected = vec![
         "README.txt",
@@ -76,8 +87,18 @@ async fn canary(checkout: &Checkout, kind: BackendKind) {
         "clusterrolebindings.json",
         "kubeconfig",
     ];
-    if kind == BackendKind::Process {
-        expected.extend(["kube-apiserver.log", "etcd.log", "dex.log", "dex.yaml"]);
+    match kind {
+        BackendKind::Process => {
+            expected.extend(["kube-apiserver.log", "etcd.log", "dex.log", "dex.yaml"]);
+        }
+        BackendKind::Kind => expected.extend([
+            "kube-apiserver.log",
+            "dex.log",
+            "dex.yaml",
+            "kubelet.log",
+            "journal.log",
+        ]),
+        _ => {}
     }
     for name in expected {
         let found = files.keys().any(|path| path.ends_with(name));
@@ -92,6 +113,10 @@ async fn canary(checkout: &Checkout, kind: BackendKind) {
         .collect();
     assert_eq!(audit.len(), 1);
     assert!(audit[0].1.contains("access_token=[redacted]"));
+    if kind == BackendKind::Kind {
+        let kubelet = files.iter().find(|(path, _)| path.ends_with("kubelet.log"));
+        assert!(kubelet.is_some_and(|(_, text)| text.contains("planted")));
+    }
     for secret in &secrets {
         let bytes = secret.as_bytes();
         let mut forms = vec![secret.clone(), URL_SAFE_NO_PAD.encode(bytes)];
@@ -141,15 +166,7 @@ async fn leave_traces(state: &State) -> Vec<String> {
         .await
         .unwrap();
 
-    let kubeconfig = std::fs::read_to_string(&state.api_server.kubeconfig).unwrap();
-    let kubeconfig: Value = serde_yaml::from_str(&kubeconfig).unwrap();
-    let user = &kubeconfig["users"][0]["user"];
-    let part = |name: &str| STANDARD.decode(user[name].as_str().unwrap()).unwrap();
-    let pem = [part("client-certificate-data"), part("client-key-data")].concat();
-    let identity = reqwest::Identity::from_pem(&pem).unwrap();
-    let admin = http::builder(&state.certificate_authority).unwrap();
-    let admin = admin.identity(identity).build().unwrap();
-    let url = &state.api_server.url;
+    let (admin, url) = administrator(state);
 
     // As somebody whom the API server knows, and in the one place that is in every audit log.
     let token = tokens[0].clone();
@@ -199,6 +216,47 @@ async fn leave_traces(state: &State) -> Vec<String> {
         planted.text().await.unwrap()
     );
     tokens
+}
+
+/// A secret in what a kubelet writes: the name of an image that is nowhere.
+async fn leave_traces_on_a_node(state: &State) {
+    let (admin, url) = administrator(state);
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "planted" },
+        "spec": {
+            "automountServiceAccountToken": false,
+            "containers": [{
+                "name": "planted", "image": "planted/jane-password:web-secret",
+                "imagePullPolicy": "Never",
+            }],
+        },
+    });
+    let pods = format!("{url}/api/v1/namespaces/default/pods");
+    let planted = admin.post(&pods).json(&pod).send().await.unwrap();
+    assert!(planted.status().is_success());
+    until("a kubelet without that image", BOUND, || async {
+        let pod = admin.get(format!("{pods}/planted")).send().await.unwrap();
+        let pod = pod.text().await.unwrap();
+        match pod.contains("ErrImageNeverPull") {
+            true => Look::Ready(()),
+            false => Look::NotYet(pod),
+        }
+    })
+    .await
+    .unwrap();
+}
+
+/// A client that shows the administrator's certificate, and where the API server is.
+fn administrator(state: &State) -> (reqwest::Client, &str) {
+    let kubeconfig = std::fs::read_to_string(&state.api_server.kubeconfig).unwrap();
+    let kubeconfig: Value = serde_yaml::from_str(&kubeconfig).unwrap();
+    let user = &kubeconfig["users"][0]["user"];
+    let part = |name: &str| STANDARD.decode(user[name].as_str().unwrap()).unwrap();
+    let pem = [part("client-certificate-data"), part("client-key-data")].concat();
+    let identity = reqwest::Identity::from_pem(&pem).unwrap();
+    let admin = http::builder(&state.certificate_authority).unwrap();
+    let admin = admin.identity(identity).build().unwrap();
+    (admin, &state.api_server.url)
 }
 
 /// The lines of every private key that the lab has.
