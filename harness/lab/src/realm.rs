@@ -71,10 +71,8 @@ fn serves(file: &Text, realm: &Value, provider: &Provider) -> Result<(), LabErro
                     \"include clients\"), or name another client in the lab file";
         return Err(at(file, "clients", &message, help));
     }
-    // Users may come from elsewhere.
-    let brokered = realm["identityProviders"][0].is_object();
-    let federated = !realm["components"]["org.keycloak.storage.UserStorageProvider"].is_null();
-    if brokered || federated {
+    // Users may be in a directory; whom another provider vouches for gives no password here.
+    if !realm["components"]["org.keycloak.storage.UserStorageProvider"].is_null() {
         return Ok(());
     }
     let users = [names("users", "username"), names("users", "email")].concat();

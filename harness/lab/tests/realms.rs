@@ -141,6 +141,14 @@ async fn realms_that_import_to_nothing() {
             "the realm has no user `jane`",
             "did you mean `janne`?",
         ),
+        // The realm's own file of an export to a directory, and a broker.
+        (
+            realm(&format!(
+                "{enabled}{clients},\n  \"identityProviders\": [{{ \"alias\": \"partner\" }}]"
+            )),
+            "the realm has no user `jane`",
+            "the file of the realm in an export to a directory",
+        ),
         // A group that is in the realm's own file.
         (
             realm(",\n  \"users\": [{ \"username\": \"jane\", \"groups\": [\"/dev\"] }]"),
