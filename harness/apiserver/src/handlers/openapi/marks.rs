@@ -32,6 +32,9 @@ fn of_field(path: &str, property: &mut Value) {
         };
         property["x-kubernetes-list-type"] = json!(kind);
     }
+    if path == EXCLUSIVE {
+        property["x-kubernetes-patch-strategy"] = json!("retainKeys");
+    }
     if WHOLE.contains(&path) {
         property["x-kubernetes-map-type"] = json!("atomic");
     } else if path == GRANULAR {
@@ -159,6 +162,9 @@ const WHOLE: &[&str] = &[
     "PodSpec.nodeSelector",
     "ServiceSpec.selector",
 ];
+
+/// An object of which a patch says which fields stay.
+const EXCLUSIVE: &str = "DeploymentSpec.strategy";
 
 /// A map of which that is said although it is so of all others.
 const GRANULAR: &str = "PersistentVolumeClaimStatus.allocatedResourceStatuses";

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{GRANULAR, KEYED, SETS, VALUES, WHOLE};
+use super::{EXCLUSIVE, GRANULAR, KEYED, SETS, VALUES, WHOLE};
 use crate::handlers::openapi::models::{PLACE, schemas};
 use crate::resources::builtin;
 
@@ -57,6 +57,7 @@ fn every_mark_is_on_a_schema_that_is_published() {
         assert_eq!(schema["type"], "object", "{path}");
         assert_eq!(schema["x-kubernetes-map-type"], "atomic", "{path}");
     }
+    assert_eq!(find(EXCLUSIVE)["x-kubernetes-patch-strategy"], "retainKeys");
     assert_eq!(find(GRANULAR)["x-kubernetes-map-type"], "granular");
     for (paths, values) in VALUES {
         let values: BTreeSet<&str> = values
