@@ -106,7 +106,13 @@ pub(super) fn text(
     ];
     flags.extend(more_flags.iter().cloned());
     // There is nobody to share with, and whoever leads ends when the API server is replaced.
-    let alone = json!({ "extraArgs": kubeadm.flags(&[flag("leader-elect", "false".to_owned())]) });
+    let alone = flag("leader-elect", "false".to_owned());
+    // Controllers ask for much before they begin, and by their own rule no quicker than 20 times a second.
+    let quick = [
+        flag("kube-api-burst", "1000".to_owned()),
+        flag("kube-api-qps", "1000".to_owned()),
+    ];
+    let controllers: Vec<_> = quick.into_iter().chain([alone.clone()]).collect();
     let cluster = json!({
         "kind": "ClusterConfiguration",
         "apiVersion": kubeadm.name(),
@@ -119,8 +125,8 @@ pub(super) fn text(
                   "pathType": "File", "readOnly": true },
             ],
         },
-        "controllerManager": alone,
-        "scheduler": alone,
+        "controllerManager": { "extraArgs": kubeadm.flags(&controllers) },
+        "scheduler": { "extraArgs": kubeadm.flags(&[alone]) },
     });
     let init = json!({
         "kind": "InitConfiguration",
