@@ -1,8 +1,8 @@
 //! SIGKILL at random moments of `up`, `e2e` and `down`, to driver and host: `down --all` then leaves
 //! nothing of ours, and touches nothing else.
 //!
-//! `AUTHLAB_SEED` repeats what a failure names; `AUTHLAB_ROUNDS` makes it shorter or longer: on kind,
-//! CI runs a few of the twenty.
+//! `AUTHLAB_SEED` repeats what a failure names; `AUTHLAB_ROUNDS` makes it shorter or longer: of real
+//! components CI runs a few of the twenty.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
