@@ -299,7 +299,10 @@ async fn outlived<T>(
             }
         };
         tokio::select! {
-            error = death => return error,
+            // Whoever ends it on purpose says so first, perhaps in the same moment.
+            error = death => if !serving.has_changed().unwrap_or(false) {
+                return error;
+            },
             changed = serving.changed() => if changed.is_err() {
                 std::future::pending::<()>().await;
             },
