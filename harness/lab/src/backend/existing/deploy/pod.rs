@@ -99,11 +99,11 @@ impl Pod {
         let pod = pod.unwrap_or_default();
         let failing = failing(&pod);
         let lines = match &failing {
-            Some((name, restarts)) => self.last_lines(cluster, name, *restarts > 0).await,
+            Some(name) => self.last_lines(cluster, name).await,
             None => String::new(),
         };
         Err(LabError::Component {
-            component: failing.map_or_else(|| NAME.to_owned(), |(name, _)| name),
+            component: failing.unwrap_or_else(|| NAME.to_owned()),
             what: format!("does not come to run in the cluster: {error}"),
             lines,
         })
@@ -131,9 +131,8 @@ impl Pod {
             }
             let pod = answer.body;
             if let Some((name, why)) = ended(&pod, &self.restarts) {
-                let again = restarts(&pod).get(&name) > self.restarts.get(&name);
                 return LabError::Component {
-                    lines: self.last_lines(cluster, &name, again).await,
+                    lines: self.last_lines(cluster, &name).await,
                     component: name,
                     what: format!("ended in the cluster: {why}"),
                 };
@@ -152,14 +151,22 @@ impl Pod {
         }
     }
 
-    /// Of a container, or of what it was before it was started again.
-    async fn last_lines(&self, cluster: &Cluster, container: &str, before: bool) -> String {
+    /// Of a container that has ended, which may be started again at any moment: then they are those
+    /// of what it was before.
+    async fn last_lines(&self, cluster: &Cluster, container: &str) -> String {
         let path = &self.path;
-        let log =
-            format!("{path}/log?container={container}&tailLines={LAST_LINES}&previous={before}");
-        let log = cluster.ask("GET", &log, None).await;
-        let log = log.ok().filter(|answer| answer.status == 200);
-        log.map(|answer| answer.message()).unwrap_or_default()
+        for before in [true, false, true] {
+            let log = format!(
+                "{path}/log?container={container}&tailLines={LAST_LINES}&previous={before}"
+            );
+            let log = cluster.ask("GET", &log, None).await;
+            let log = log.ok().filter(|answer| answer.status == 200);
+            let lines = log.map(|answer| answer.message()).unwrap_or_default();
+            if !lines.is_empty() {
+                return lines;
+            }
+        }
+        String::new()
     }
 }
 
@@ -211,12 +218,11 @@ fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
         .flat_map(|list| status[list].as_array().into_iter().flatten())
 }
 
-/// The first container that is not what it should be, and how often it was started again.
-fn failing(pod: &Value) -> Option<(String, u64)> {
+/// The first container that is not what it should be.
+fn failing(pod: &Value) -> Option<String> {
     let mut all = containers(pod);
     let one = all.find(|one| one["started"] != true || one["restartCount"] != 0)?;
-    let restarts = one["restartCount"].as_u64().unwrap_or_default();
-    Some((one["name"].as_str()?.to_owned(), restarts))
+    Some(one["name"].as_str()?.to_owned())
 }
 
 /// What the containers of a pod that is not ready say of themselves.

@@ -15,7 +15,7 @@ fn a_pod_says_why_it_is_not_ready() {
                 "reason": "ErrImagePull", "message": "not found" } } }],
     }});
     assert_eq!(state(&waiting), "dex (dex:none): ErrImagePull: not found");
-    assert_eq!(failing(&waiting), Some(("dex".to_owned(), 0)));
+    assert_eq!(failing(&waiting), Some("dex".to_owned()));
     let unscheduled = json!({ "status": { "phase": "Pending", "conditions": [
         { "type": "PodScheduled", "status": "False", "message": "0/1 nodes are available" },
     ]}});
