@@ -81,8 +81,9 @@ fn head() -> String {
         "release"
     };
     format!(
-        "# Benchmarks\n\nWritten by `cargo xtask bench --process --kind --cold --write`; {cores} cores, {build} \
-         build. Times depend on the machine: what counts is how they relate within one run.\n"
+        "# Benchmarks\n\nWritten by `cargo xtask bench --write`, to which `--process`, `--kind` and `--cold` add their \
+         parts; {cores} cores, {build} build. Times depend on the machine: what counts is how they relate \
+         within one run.\n"
     )
 }
 
