@@ -1,30 +1,31 @@
 //! A run of many scenarios: labs are started for them, shared where starting is slow, and ended.
 
+mod lab;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use authlab_lab::backend::existing::Found;
 use authlab_lab::bundle::{self, Bundle, Subject};
 use authlab_lab::checkout::Checkout;
-use authlab_lab::folder::Folder;
-use authlab_lab::host::{Host, Unstarted};
 use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
-use authlab_lab::lifecycle::{self, UpError};
 use authlab_lab::plan::Plan;
 use authlab_lab::spec::ProviderKind;
-use authlab_lab::state::{BackendKind, STATE_FILE, State};
-use futures_util::{FutureExt as _, StreamExt as _};
+use authlab_lab::state::BackendKind;
+use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
+use self::lab::{Failed, Lab};
 use crate::listing::{Case, describe};
 use crate::report::{Outcome, Report, ScenarioReport};
-use crate::runner::{Event, Sink, run};
+use crate::runner::{Event, Sink};
 
 /// How a suite is run.
 #[derive(Debug, Clone)]
@@ -74,50 +75,62 @@ struct Turn {
     indices: Vec<usize>,
 }
 
-/// What was to be seen of labs on which something did not hold, gathered before they went.
-pub type Evidence = Mutex<Bundle>;
-
 /// Runs every case and reports in the order of `cases`. A lab that does not come up breaks its
 /// scenarios, no others. When `cancel` is cancelled what has not run is reported as such.
+///
+/// # Panics
+///
+/// Within a Tokio runtime only: each lab is a task of its own, so that they share the processors.
 pub async fn all(
     checkout: &Checkout,
     cases: &[Case],
     options: Options,
-    sink: &dyn Sink,
+    sink: Arc<dyn Sink>,
     cancel: &CancellationToken,
 ) -> Report {
     watched(checkout, cases, options, sink, None, cancel).await
 }
 
-/// The same, with an eye on what failed.
+/// The same, and what is to be seen of labs on which something did not hold is added to `evidence`,
+/// gathered before they go.
 pub async fn watched(
     checkout: &Checkout,
     cases: &[Case],
     options: Options,
-    sink: &dyn Sink,
-    evidence: Option<&Evidence>,
+    sink: Arc<dyn Sink>,
+    mut evidence: Option<&mut Bundle>,
     cancel: &CancellationToken,
 ) -> Report {
     let start = Instant::now();
     let mut done: BTreeMap<usize, ScenarioReport> = BTreeMap::new();
-    let options = &options;
-    let groups = groups(cases, options, sink, &mut done);
-    let suite = Suite {
-        checkout,
-        cases,
+    let groups = groups(cases, &options, &*sink, &mut done);
+    let suite = Arc::new(Suite {
+        checkout: checkout.clone(),
+        cases: cases.to_vec(),
         options,
         sink,
-        evidence,
-        cancel,
-    };
+        watches: evidence.is_some(),
+        cancel: cancel.clone(),
+    });
+    let options = &suite.options;
     let mut finished = futures_util::stream::iter(groups)
-        .map(|group| suite.serve(group))
+        .map(|group| {
+            let suite = Arc::clone(&suite);
+            AbortOnDropHandle::new(tokio::spawn(async move { suite.serve(group).await }))
+        })
         .buffer_unordered(options.jobs.max(1));
     // Many labs read the same file: each of its warnings is told once.
     let mut warnings = BTreeSet::new();
     while let Some(served) = finished.next().await {
+        let served = match served {
+            Ok(served) => served,
+            Err(panicked) => resume_unwind(panicked.into_panic()),
+        };
         done.extend(served.reports);
         warnings.extend(served.warnings);
+        if let Some(evidence) = &mut evidence {
+            served.seen.into_iter().for_each(|one| evidence.append(one));
+        }
     }
     drop(finished);
     Report {
@@ -166,7 +179,7 @@ fn groups(
                 plan.existing = existing.map(|found| found.target.clone());
                 let start = plan.identity();
                 let lab = match options.backend {
-                    BackendKind::Embedded if !options.keep => index.to_string(),
+                    BackendKind::Embedded if !options.keep => format!("{index:06}"),
                     BackendKind::Kind if !options.keep => plan.lab.clone(),
                     _ => start.clone(),
                 };
@@ -191,13 +204,22 @@ fn groups(
     let mut groups: Vec<Group> = groups.map(|it| it.into_values().collect()).collect();
     // The longest first, so that the last lab does not run alone for long; before all others those
     // whose Keycloak boots while they wait.
-    let waits = |group: &Group| {
-        group
+    let boots = |turn: &Turn| turn.plan.has(ProviderKind::Keycloak);
+    let steps = |turn: &Turn| -> usize {
+        let scenarios = turn
+            .indices
             .iter()
-            .any(|turn| turn.plan.has(ProviderKind::Keycloak))
+            .filter_map(|&index| cases[index].scenario().ok());
+        scenarios.map(|scenario| scenario.steps().len()).sum()
     };
-    let scenarios = |group: &Group| group.iter().map(|turn| turn.indices.len()).sum::<usize>();
-    groups.sort_by_key(|group| Reverse((waits(group), scenarios(group))));
+    let length = |group: &Group| {
+        let steps: usize = group.iter().map(steps).sum();
+        (group.iter().any(boots), steps)
+    };
+    // One at a time they run as they are listed.
+    if options.jobs > 1 {
+        groups.sort_by_key(|group| Reverse(length(group)));
+    }
     groups
 }
 
@@ -206,25 +228,27 @@ fn groups(
 struct Served {
     reports: Vec<(usize, ScenarioReport)>,
     warnings: Vec<String>,
+    /// Of labs on which something did not hold.
+    seen: Vec<Bundle>,
 }
 
 /// What the whole run has.
-#[derive(Clone, Copy)]
-struct Suite<'a> {
-    checkout: &'a Checkout,
-    cases: &'a [Case],
-    options: &'a Options,
-    sink: &'a dyn Sink,
-    evidence: Option<&'a Evidence>,
-    cancel: &'a CancellationToken,
+struct Suite {
+    checkout: Checkout,
+    cases: Vec<Case>,
+    options: Options,
+    sink: Arc<dyn Sink>,
+    /// Whether anybody wants to see what failed.
+    watches: bool,
+    cancel: CancellationToken,
 }
 
-impl Suite<'_> {
-    async fn serve(self, group: Group) -> Served {
+impl Suite {
+    async fn serve(&self, group: Group) -> Served {
         let mut served = Served::default();
         let mut lab = None;
         for turn in group {
-            lab = match self.lab(lab, &turn.plan).await {
+            lab = match self.lab(lab, &turn.plan, &mut served.seen).await {
                 Ok(Some(lab)) => Some(lab),
                 Ok(None) => {
                     served.reports.extend(self.each(&turn, &|mut report| {
@@ -242,11 +266,12 @@ impl Suite<'_> {
             let Some(lab) = &lab else { continue };
             let mut reports = Vec::new();
             for &index in &turn.indices {
-                let report = lab.run(&self.cases[index], self.sink, self.cancel).await;
+                let report = lab.run(&self.cases[index], &*self.sink, &self.cancel).await;
                 reports.push((index, report));
             }
             if let Some(why) = what_failed(&reports) {
-                self.look_at(lab.state().folder(), &turn.plan, why).await;
+                let seen = self.look_at(lab.state().folder(), &turn.plan, why).await;
+                served.seen.extend(seen);
             }
             served.warnings.extend(lab.state().warnings.clone());
             served.reports.extend(reports);
@@ -273,14 +298,19 @@ impl Suite<'_> {
 
     /// A lab that starts with what `plan` says: the one that is there, if it lives, or another.
     /// `None` when the run was cancelled first: nothing of the lab is left then.
-    async fn lab(&self, there: Option<Lab>, plan: &Plan) -> Result<Option<Lab>, String> {
+    async fn lab(
+        &self,
+        there: Option<Lab>,
+        plan: &Plan,
+        seen: &mut Vec<Bundle>,
+    ) -> Result<Option<Lab>, String> {
         if let Some(mut lab) = there {
             if lab.lives() && !self.cancel.is_cancelled() {
-                match lab.rebase(plan, self.cancel).await {
+                match lab.rebase(plan, &self.cancel).await {
                     Ok(true) => return Ok(Some(lab)),
                     Ok(false) => {}
                     Err(why) => {
-                        self.look_at(lab.state().folder(), plan, why.clone()).await;
+                        seen.extend(self.look_at(lab.state().folder(), plan, why.clone()).await);
                         lab.end().await;
                         return Err(why);
                     }
@@ -291,30 +321,29 @@ impl Suite<'_> {
         if self.cancel.is_cancelled() {
             return Ok(None);
         }
-        match Lab::start(self.checkout, plan, self.options, self.cancel).await {
+        match Lab::start(&self.checkout, plan, &self.options, &self.cancel).await {
             Ok(lab) => Ok(lab),
             Err(Failed { why, folder }) => {
                 // What the lab wrote is in its folder, which is about to go.
                 if let Some(folder) = folder {
-                    self.look_at(folder.path(), plan, why.clone()).await;
+                    seen.extend(self.look_at(folder.path(), plan, why.clone()).await);
                 }
                 Err(why)
             }
         }
     }
 
-    async fn look_at(&self, folder: &Path, plan: &Plan, why: String) {
-        let Some(evidence) = self.evidence else {
-            return;
-        };
-        let seen = bundle::lab(Subject {
+    async fn look_at(&self, folder: &Path, plan: &Plan, why: String) -> Option<Bundle> {
+        let subject = Subject {
             folder: folder.to_owned(),
             plan: Some(plan.clone()),
             why,
-        });
-        let seen = seen.await;
-        let mut evidence = evidence.lock().unwrap_or_else(PoisonError::into_inner);
-        evidence.append(seen);
+        };
+        if self.watches {
+            Some(bundle::lab(subject).await)
+        } else {
+            None
+        }
     }
 }
 
@@ -329,112 +358,4 @@ fn what_failed(reports: &[(usize, ScenarioReport)]) -> Option<String> {
         });
     let bad: Vec<String> = bad.collect();
     (!bad.is_empty()).then(|| format!("did not hold:\n  {}", bad.join("\n  ")))
-}
-
-/// A lab that did not come up.
-struct Failed {
-    why: String,
-    folder: Option<Folder>,
-}
-
-/// A lab of this process, or one that stays when this process has ended.
-enum Lab {
-    Here(Box<Host>),
-    Kept(Box<State>),
-}
-
-impl Lab {
-    /// `None` when `cancel` was cancelled first: nothing of the lab is left then.
-    async fn start(
-        checkout: &Checkout,
-        plan: &Plan,
-        options: &Options,
-        cancel: &CancellationToken,
-    ) -> Result<Option<Self>, Failed> {
-        let backend = options.backend;
-        if options.keep {
-            let id = format!("{}-{}-{}", plan.lab, backend.name(), plan.identity());
-            return match lifecycle::up(checkout, backend, plan, &id, cancel).await {
-                Ok(state) => Ok(Some(Self::Kept(Box::new(state)))),
-                Err(UpError::Interrupted) => Ok(None),
-                Err(error) => Err(Failed {
-                    why: describe(&error),
-                    folder: None,
-                }),
-            };
-        }
-        // Several suites may run in one process: every test is one.
-        static LABS: AtomicUsize = AtomicUsize::new(0);
-        let number = LABS.fetch_add(1, Ordering::Relaxed);
-        let id = format!(
-            "{}-{}-{}-{number}",
-            plan.lab,
-            backend.name(),
-            std::process::id()
-        );
-        tokio::select! {
-            started = Host::attempt(checkout, backend, plan.clone(), &id) => match started {
-                Ok(host) => Ok(Some(Self::Here(Box::new(host)))),
-                Err(Unstarted { why, folder }) => Err(Failed { why: describe(&why), folder }),
-            },
-            () = cancel.cancelled() => Ok(None),
-        }
-    }
-
-    /// Whether nothing has ended it.
-    fn lives(&self) -> bool {
-        match self {
-            Self::Here(host) => host.over().now_or_never().is_none(),
-            Self::Kept(_) => true,
-        }
-    }
-
-    /// Starts its API server again as another plan of the same lab says; whether that was done
-    /// before `cancel` was cancelled.
-    async fn rebase(&mut self, plan: &Plan, cancel: &CancellationToken) -> Result<bool, String> {
-        match self {
-            Self::Here(host) => tokio::select! {
-                rebased = host.rebase(plan) => {
-                    rebased.map(|()| true).map_err(|error| describe(&error))
-                }
-                () = cancel.cancelled() => Ok(false),
-            },
-            // One that stays serves what it was started for.
-            Self::Kept(_) => Ok(false),
-        }
-    }
-
-    async fn run(
-        &self,
-        case: &Case,
-        sink: &dyn Sink,
-        cancel: &CancellationToken,
-    ) -> ScenarioReport {
-        let state = self.state().folder().join(STATE_FILE);
-        let Self::Here(host) = self else {
-            return run(case, &state, sink, cancel).await;
-        };
-        tokio::select! {
-            report = run(case, &state, sink, cancel) => report,
-            over = host.over() => {
-                let why = over.map_or_else(|| "somebody ended the lab".to_owned(), |e| describe(&e));
-                let report = case.report().broken(why);
-                sink.event(&Event::Done { report: &report });
-                report
-            }
-        }
-    }
-
-    fn state(&self) -> &State {
-        match self {
-            Self::Here(host) => host.state(),
-            Self::Kept(state) => state,
-        }
-    }
-
-    async fn end(self) {
-        if let Self::Here(host) = self {
-            host.stop().await;
-        }
-    }
 }

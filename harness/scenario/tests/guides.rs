@@ -8,6 +8,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use authlab_lab::checkout::Checkout;
 use authlab_lab::images::Origin;
@@ -71,11 +72,11 @@ async fn run(root: &Path, path: &str) -> ScenarioReport {
         jobs: 1,
         keep: false,
     };
-    let silent = |_: &Event<'_>| {};
+    let silent = Arc::new(|_: &Event<'_>| {});
     let cancel = CancellationToken::new();
     let cases = cases(root, Path::new(path));
     assert_eq!(cases.len(), 1, "{path}");
-    let mut report = suite::all(&Checkout::at(root), &cases, options, &silent, &cancel).await;
+    let mut report = suite::all(&Checkout::at(root), &cases, options, silent, &cancel).await;
     report.scenarios.remove(0)
 }
 

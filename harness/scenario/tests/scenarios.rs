@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use authlab_lab::checkout::Checkout;
 use authlab_lab::images::Origin;
@@ -59,11 +59,11 @@ fn test(
     backend: BackendKind,
     kubernetes: Kubernetes,
 ) -> Result<(), Failed> {
-    let silent = |_: &Event<'_>| {};
+    let silent = Arc::new(|_: &Event<'_>| {});
     let cancel = CancellationToken::new();
     let report = runtime().block_on(async {
         if let Some(state) = std::env::var_os("AUTHLAB_STATE") {
-            return run(&case, &PathBuf::from(state), &silent, &cancel).await;
+            return run(&case, &PathBuf::from(state), &*silent, &cancel).await;
         }
         let options = suite::Options {
             backend,
@@ -74,7 +74,7 @@ fn test(
             keep: false,
         };
         let cases = [case];
-        let mut report = suite::all(checkout, &cases, options, &silent, &cancel).await;
+        let mut report = suite::all(checkout, &cases, options, silent, &cancel).await;
         report.scenarios.remove(0)
     });
     verdict(&report)

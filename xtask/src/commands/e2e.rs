@@ -3,14 +3,14 @@
 use std::io::{IsTerminal, stderr, stdout};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::PoisonError;
+use std::sync::Arc;
 
 use authlab_lab::bundle::Bundle;
 use authlab_lab::checkout::Checkout;
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::{Report, annotations, junit, live::Live, style::Style, terminal};
-use authlab_scenario::suite::{self, Evidence, Options};
+use authlab_scenario::suite::{self, Options};
 use authlab_scenario::{Case, Event, choose, diff};
 use miette::IntoDiagnostic;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ pub fn run(args: &E2eArgs) -> Ended {
     }
     let files = [args.junit.as_deref(), args.json.as_deref()];
     let checkout = Checkout::here();
-    let evidence = Evidence::new(Bundle::new(checkout.private()));
+    let mut evidence = Bundle::new(checkout.private());
     let report = interruptible(async |cancel| {
         let cases = choose(checkout.root(), &args.filter, args.lab.as_deref())?;
         for file in files {
@@ -49,16 +49,13 @@ pub fn run(args: &E2eArgs) -> Ended {
             options.jobs = 1;
         }
         let quiet = files.into_iter().any(is_stdout);
-        suite_on(&checkout, &cases, options, quiet, Some(&evidence), &cancel).await
+        suite_on(&checkout, &cases, options, quiet, &mut evidence, &cancel).await
     })?;
     warn(&report.warnings);
     let failed = matches!(report.exit_code(), 1 | 2);
-    let seen = evidence
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
     results::keep(&checkout, &report);
     if args.bundle.is_some() || failed {
-        archive(&checkout, &report, seen, args.bundle.as_deref());
+        archive(&checkout, &report, evidence, args.bundle.as_deref());
     }
     let views: [fn(&Report) -> String; 2] = [junit::render, Report::json];
     for (file, view) in files.iter().zip(views) {
@@ -107,7 +104,7 @@ fn list(args: &E2eArgs) -> Ended {
 pub fn diff(args: &DiffArgs) -> Ended {
     let sides = [args.left, args.right].map(BackendKind::from);
     let checkout = Checkout::here();
-    let evidence = Evidence::new(Bundle::new(checkout.private()));
+    let mut evidence = Bundle::new(checkout.private());
     let reports = interruptible(async |cancel| {
         let cases = choose(checkout.root(), &args.filter, None)?;
         check_writable(args.junit.as_deref())?;
@@ -120,8 +117,15 @@ pub fn diff(args: &DiffArgs) -> Ended {
                 "{number} scenarios on {name} (Kubernetes {version})"
             ));
             let options = options(kind, kubernetes, args.jobs, false);
-            let seen = Some(&evidence);
-            let report = suite_on(&checkout, &cases, options, args.json, seen, &cancel).await?;
+            let report = suite_on(
+                &checkout,
+                &cases,
+                options,
+                args.json,
+                &mut evidence,
+                &cancel,
+            )
+            .await?;
             if report.interrupted {
                 return Ok(None);
             }
@@ -135,11 +139,9 @@ pub fn diff(args: &DiffArgs) -> Ended {
     if let Some(file) = &args.junit {
         write(file, &junit::render(right))?;
     }
-    let seen = evidence.into_inner();
-    let seen = seen.unwrap_or_else(PoisonError::into_inner);
     let failed = |report: &&Report| matches!(report.exit_code(), 1 | 2);
     if let Some(failed) = [right, left].into_iter().find(failed) {
-        archive(&checkout, failed, seen, None);
+        archive(&checkout, failed, evidence, None);
     }
     let differences = diff::compare(left, right);
     if args.json {
@@ -201,7 +203,7 @@ async fn suite_on(
     cases: &[Case],
     options: Options,
     quiet: bool,
-    evidence: Option<&Evidence>,
+    evidence: &mut Bundle,
     cancel: &CancellationToken,
 ) -> miette::Result<Report> {
     tokio::select! {
@@ -210,12 +212,12 @@ async fn suite_on(
     }
     reap(checkout).await;
     if quiet {
-        let silent = |_: &Event<'_>| {};
-        return Ok(suite::watched(checkout, cases, options, &silent, evidence, cancel).await);
+        let silent = Arc::new(|_: &Event<'_>| {});
+        return Ok(suite::watched(checkout, cases, options, silent, Some(evidence), cancel).await);
     }
     let style = Style::detect(stdout().is_terminal());
-    let live = Live::new(stdout(), style, stderr().is_terminal());
-    let report = suite::watched(checkout, cases, options, &live, evidence, cancel).await;
+    let live = Arc::new(Live::new(stdout(), style, stderr().is_terminal()));
+    let report = suite::watched(checkout, cases, options, live, Some(evidence), cancel).await;
     driver::print(terminal::render(&report, style));
     Ok(report)
 }

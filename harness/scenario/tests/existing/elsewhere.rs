@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use authlab_lab::backend::existing::{Found, Target, look};
@@ -52,9 +53,9 @@ async fn run(checkout: &Checkout, part: &str) -> (Report, String) {
         .into_iter()
         .filter(|case| case.id().starts_with(part))
         .collect();
-    let silent = |_: &Event<'_>| {};
+    let silent = Arc::new(|_: &Event<'_>| {});
     let cancel = CancellationToken::new();
-    let report = suite::all(checkout, &cases, options, &silent, &cancel).await;
+    let report = suite::all(checkout, &cases, options, silent, &cancel).await;
     let text = terminal::render(&report, Style::PLAIN);
     let counts = report.counts();
     assert_eq!(

@@ -1,5 +1,7 @@
 //! What a lab leaves in the cluster: nothing, however it ends.
 
+use std::sync::Arc;
+
 use authlab_lab::checkout::Checkout;
 use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
@@ -39,9 +41,9 @@ async fn what_can_run_passes_the_rest_is_counted_with_its_reason_and_nothing_is_
         jobs: 1,
         keep: false,
     };
-    let silent = |_: &Event<'_>| {};
+    let silent = Arc::new(|_: &Event<'_>| {});
     let cancel = CancellationToken::new();
-    let report = suite::all(&checkout, &cases, options, &silent, &cancel).await;
+    let report = suite::all(&checkout, &cases, options, silent, &cancel).await;
     let text = terminal::render(&report, Style::PLAIN);
     let counts = report.counts();
     assert!(counts.passed >= 5, "{text}");

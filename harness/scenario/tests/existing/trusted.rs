@@ -1,6 +1,7 @@
 //! A cluster that trusts an issuer already: the lab file says which.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use authlab_lab::backend::existing::look;
 use authlab_lab::checkout::Checkout;
@@ -80,13 +81,13 @@ async fn people_log_in_through_it_and_without_that_word_they_are_ignored() {
             jobs: 1,
             keep: false,
         };
-        let silent = |_: &Event<'_>| {};
+        let silent = Arc::new(|_: &Event<'_>| {});
         let cases = list(checkout.root());
         let report = suite::all(
             &checkout,
             &cases,
             options,
-            &silent,
+            silent,
             &CancellationToken::new(),
         )
         .await;

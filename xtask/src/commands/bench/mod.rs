@@ -10,6 +10,7 @@ mod series;
 use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use authlab_lab::checkout::Checkout;
@@ -111,8 +112,8 @@ async fn suite(
 ) -> miette::Result<Vec<StepReport>> {
     let options = Options::of(backend);
     let cancel = CancellationToken::new();
-    let quiet = |_: &authlab_scenario::Event<'_>| {};
-    let report = suite::all(checkout, cases, options, &quiet, &cancel).await;
+    let quiet = Arc::new(|_: &authlab_scenario::Event<'_>| {});
+    let report = suite::all(checkout, cases, options, quiet, &cancel).await;
     let failed = report
         .scenarios
         .iter()

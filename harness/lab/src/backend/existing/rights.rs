@@ -50,14 +50,14 @@ pub(super) async fn missing(
     cluster: &Cluster,
     rights: &[Right],
 ) -> Result<Vec<String>, ExistingError> {
-    let questions = rights.iter().flat_map(|&(verbs, group, resource)| {
-        verbs.iter().map(move |&verb| (verb, group, resource))
-    });
-    let answers = stream::iter(questions).map(|(verb, group, resource)| async move {
-        let allowed = may(cluster, verb, group, resource).await?;
-        Ok::<_, ExistingError>((verb, group, resource, allowed))
-    });
-    let answers: Vec<_> = answers.buffered(8).collect().await;
+    let mut questions = Vec::new();
+    for &(verbs, group, resource) in rights {
+        questions.extend(verbs.iter().map(|&verb| async move {
+            let allowed = may(cluster, verb, group, resource).await?;
+            Ok::<_, ExistingError>((verb, group, resource, allowed))
+        }));
+    }
+    let answers: Vec<_> = stream::iter(questions).buffered(8).collect().await;
     let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
     for answer in answers {
         let (verb, group, resource, allowed) = answer?;

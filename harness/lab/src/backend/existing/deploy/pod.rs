@@ -43,9 +43,9 @@ impl Pod {
         name: &str,
         admin: &Admin,
     ) -> Result<(), LabError> {
-        self.until(cluster, &format!("{name} answers"), async |pod| {
+        self.until(cluster, &format!("{name} answers"), |pod| async move {
             // Started again, it would take as long once more, to the same end.
-            if let Some((container, why)) = ended(pod, &BTreeMap::new())
+            if let Some((container, why)) = ended(&pod, &BTreeMap::new())
                 && container == name
             {
                 return Look::Failed(why);
@@ -61,9 +61,11 @@ impl Pod {
     /// Waits until every container is ready.
     pub async fn ready(&mut self, cluster: &Cluster) -> Result<(), LabError> {
         let what = format!("the pod {}", self.path.trim_start_matches("/api/v1/"));
-        self.until(cluster, &what, async |pod| match images::is_ready(pod) {
-            true => Look::Ready(()),
-            false => Look::NotYet(state(pod)),
+        self.until(cluster, &what, |pod| async move {
+            match images::is_ready(&pod) {
+                true => Look::Ready(()),
+                false => Look::NotYet(state(&pod)),
+            }
         })
         .await?;
         let pod = cluster.does("GET", &self.path, None).await?;
@@ -71,12 +73,15 @@ impl Pod {
         Ok(())
     }
 
-    async fn until(
+    async fn until<Fut>(
         &self,
         cluster: &Cluster,
         what: &str,
-        holds: impl AsyncFn(&Value) -> Look<()>,
-    ) -> Result<(), LabError> {
+        holds: impl Fn(Value) -> Fut,
+    ) -> Result<(), LabError>
+    where
+        Fut: Future<Output = Look<()>>,
+    {
         let begun = Instant::now();
         let waited = until(what, READY, || async {
             let pod = match cluster.does("GET", &self.path, None).await {
@@ -89,7 +94,7 @@ impl Pod {
             let says = |words: &[&str]| words.iter().any(|word| state.contains(word));
             match says(&never) || begun.elapsed() > PULLED && says(&not_now) {
                 true => Look::Failed(state),
-                false => holds(&pod).await,
+                false => holds(pod).await,
             }
         });
         let Err(error) = waited.await else {
