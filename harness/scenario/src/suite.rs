@@ -24,6 +24,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::lab::{Failed, Lab};
 use crate::listing::{Case, describe};
+use crate::load::Scenario;
 use crate::report::{Outcome, Report, ScenarioReport};
 use crate::runner::{Event, Sink};
 
@@ -202,25 +203,33 @@ fn groups(
     }
     let groups = groups.into_values();
     let mut groups: Vec<Group> = groups.map(|it| it.into_values().collect()).collect();
-    // The longest first, so that the last lab does not run alone for long; before all others those
-    // whose Keycloak boots while they wait.
+    // One at a time they run as they are listed.
+    if options.jobs > 1 {
+        order(&mut groups, cases);
+    }
+    groups
+}
+
+/// The longest first, so that the last lab does not run alone for long. While a Keycloak boots for
+/// one of them those run that need none; it serves the others after that.
+fn order(groups: &mut [Group], cases: &[Case]) {
     let boots = |turn: &Turn| turn.plan.has(ProviderKind::Keycloak);
-    let steps = |turn: &Turn| -> usize {
+    let length = |turn: &Turn| -> usize {
         let scenarios = turn
             .indices
             .iter()
             .filter_map(|&index| cases[index].scenario().ok());
-        scenarios.map(|scenario| scenario.steps().len()).sum()
+        let steps = scenarios.flat_map(Scenario::steps);
+        steps.map(|step| step.value.verb().weight()).sum()
     };
-    let length = |group: &Group| {
-        let steps: usize = group.iter().map(steps).sum();
-        (group.iter().any(boots), steps)
-    };
-    // One at a time they run as they are listed.
-    if options.jobs > 1 {
-        groups.sort_by_key(|group| Reverse(length(group)));
+    let waits = |group: &Group| group.iter().any(boots);
+    groups.sort_by_key(|group| {
+        let length: usize = group.iter().map(length).sum();
+        (waits(group), Reverse(length))
+    });
+    if let Some(first) = groups.iter().position(waits) {
+        groups[..=first].rotate_right(1);
     }
-    groups
 }
 
 /// What came of a group.

@@ -100,6 +100,10 @@ impl Verb for Forgeries {
         Stance::Both
     }
 
+    fn weight(&self) -> usize {
+        50
+    }
+
     fn check(&self, loading: &Loading<'_>) -> Result<(), SourceError> {
         let source = loading.source;
         for plan in loading.plans {

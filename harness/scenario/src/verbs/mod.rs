@@ -126,6 +126,11 @@ pub(crate) trait Verb: Debug + Send + Sync {
         None
     }
 
+    /// How many ordinary steps it lasts: what lasts longest runs first.
+    fn weight(&self) -> usize {
+        1
+    }
+
     /// What the lab must be able to do beyond answering on the network.
     fn needs(&self) -> Option<Capability> {
         None
