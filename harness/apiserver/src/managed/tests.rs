@@ -1,5 +1,6 @@
 //! Sets, and what comes of updates and applies in turn.
 
+use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use serde_json::{Value, json};
 
@@ -124,4 +125,22 @@ fn list_items_are_owned_by_their_keys() {
     };
     let conflicts = other.apply(&live, &config("two"), false).unwrap_err();
     assert_eq!(conflicts[0].field, r#".spec.containers[name="c"].image"#);
+}
+
+#[test]
+fn a_pod_in_a_template_is_like_any_other() {
+    let by = |manager, live: &Value, container: &str| {
+        let jobs = Writer {
+            manager,
+            resource: of::<CronJob>(),
+            subresource: "",
+        };
+        let pod = json!({"spec": {"containers": [{"name": container}]}});
+        let config = json!({"metadata": {"name": "a"}, "spec": {"jobTemplate": {"spec": {"template": pod}}}});
+        jobs.apply(live, &config, false).unwrap()
+    };
+    let live = by("one", &json!({}), "a");
+    let live = by("two", &live, "b");
+    let pod = &live["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    assert_eq!(pod["containers"], json!([{"name": "a"}, {"name": "b"}]));
 }

@@ -141,6 +141,9 @@ impl<'a> Node<'a> {
 }
 
 fn known(kind: &str, path: &[&str]) -> List<'static> {
+    if let Some(template) = path.iter().position(|field| *field == "template") {
+        return known("Pod", &path[template + 1..]);
+    }
     let keyed = |keys: &[&'static str]| List::Keyed(keys.to_vec());
     match (kind, path) {
         (_, ["metadata", "finalizers"]) | ("Node", ["spec", "podCIDRs"]) => List::Set,
