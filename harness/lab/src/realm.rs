@@ -2,7 +2,7 @@
 //! word, and then refuses everybody.
 
 use authlab_authn::yaml11;
-use authlab_idp::keycloak::{Ground, check, default_clients};
+use authlab_idp::keycloak::{Ground, LOGIN_NAMES, USER_STORAGE, check, default_clients};
 use serde_json::Value;
 
 use crate::backend::LabError;
@@ -10,13 +10,13 @@ use crate::plan::{Provider, Text};
 use crate::source::nearest;
 
 /// Looks whether the realm of `file`, whose placeholders are filled in `text`, is any good to a lab
-/// that calls it `name`. What is no realm at all is Keycloak's to refuse.
+/// that calls it `name`; answers with what the file says. What is no realm at all is Keycloak's to refuse.
 pub(crate) fn fits(
     file: &Text,
     text: &str,
     name: &str,
     provider: Option<&Provider>,
-) -> Result<(), LabError> {
+) -> Result<Value, LabError> {
     let errors = check(text).err();
     let mut found = errors.iter().flat_map(|errors| errors.iter());
     if let Some(error) = found.find(|error| error.ground == Ground::NoRealm) {
@@ -26,10 +26,12 @@ pub(crate) fn fits(
     }
     let realm: Value = serde_json::from_str(text).unwrap_or_default();
     is_named(file, &realm, name)?;
-    match provider {
-        Some(provider) if errors.is_none() => serves(file, &realm, provider),
-        _ => Ok(()),
+    if let Some(provider) = provider
+        && errors.is_none()
+    {
+        serves(file, &realm, provider)?;
     }
+    Ok(realm)
 }
 
 /// That it leaves its name to the lab: the issuer has it in it, and labs that share a server must not
@@ -72,10 +74,10 @@ fn serves(file: &Text, realm: &Value, provider: &Provider) -> Result<(), LabErro
         return Err(at(file, "clients", &message, help));
     }
     // Users may be in a directory; whom another provider vouches for gives no password here.
-    if !realm["components"]["org.keycloak.storage.UserStorageProvider"].is_null() {
+    if !realm["components"][USER_STORAGE].is_null() {
         return Ok(());
     }
-    let users = [names("users", "username"), names("users", "email")].concat();
+    let users = LOGIN_NAMES.map(|member| names("users", member)).concat();
     let mut people = provider.users.values().map(|user| &user.login);
     match people.find(|login| !users.contains(&login.to_lowercase())) {
         None => Ok(()),

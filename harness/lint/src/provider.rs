@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use authlab_authn::tree::{Kind, Node};
-use authlab_idp::keycloak::default_clients;
+use authlab_idp::keycloak::{LOGIN_NAMES, USER_STORAGE, default_clients};
 
 use crate::document::{Document, Form, items, text, texts};
 
@@ -232,7 +232,7 @@ fn keycloak(tree: &Node) -> Provider {
     let realm = text(tree, "realm").unwrap_or_default();
     // Whom another provider vouches for logs in there: no form asks for a name and a password here.
     let storage = tree.get("components");
-    let storage = storage.and_then(|all| all.get("org.keycloak.storage.UserStorageProvider"));
+    let storage = storage.and_then(|all| all.get(USER_STORAGE));
     Provider {
         product: Product::Keycloak,
         issuer: format!("/realms/{realm}"),
@@ -244,7 +244,7 @@ fn keycloak(tree: &Node) -> Provider {
         }),
         people: storage
             .is_none()
-            .then(|| logins(items(tree, "users"), &["username", "email"])),
+            .then(|| logins(items(tree, "users"), &LOGIN_NAMES)),
         audiences,
         claims: Some(claims),
         redirects: redirects(clients, "clientId", "redirectUris"),

@@ -220,6 +220,15 @@ pub fn default_clients() -> impl Iterator<Item = &'static str> {
     CLIENTS.iter().map(|(id, _)| *id)
 }
 
+/// Where a realm file names the directories that users are in who are not in the file, among its
+/// `components`.
+///
+/// Source: Keycloak's `org.keycloak.storage.UserStorageProvider`, the provider type of a user federation.
+pub const USER_STORAGE: &str = "org.keycloak.storage.UserStorageProvider";
+
+/// The members of a user by which it may log in, where a realm lets people log in by their address.
+pub const LOGIN_NAMES: [&str; 2] = ["username", "email"];
+
 /// The role that holds what every new user has.
 pub(super) fn default_role(realm: &str) -> String {
     format!("default-roles-{}", realm.to_lowercase())

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use authlab_pki::Algorithm;
 use secrecy::SecretString;
 
-pub use builtin::default_clients;
+pub use builtin::{LOGIN_NAMES, USER_STORAGE, default_clients};
 pub(super) use clients::origin;
 pub use error::{Ground, RealmError, RealmErrors};
 pub(super) use read::read;

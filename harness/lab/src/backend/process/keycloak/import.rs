@@ -27,6 +27,8 @@ pub(in crate::backend) struct Import {
     file: Text,
     /// The file with its placeholders filled.
     text: String,
+    /// What it says.
+    realm: Value,
 }
 
 impl Import {
@@ -39,14 +41,15 @@ impl Import {
             let value = site.values.get(&format!("lab.idp.{name}.{what}"));
             value.cloned().unwrap_or_default()
         };
-        let (realm, issuer) = (value("realm"), value("issuer"));
+        let (called, issuer) = (value("realm"), value("issuer"));
         let text = site.render_for(name, &file)?;
-        realm::fits(&file, &text, &realm, Some(provider))?;
+        let realm = realm::fits(&file, &text, &called, Some(provider))?;
         Ok(Self {
-            name: realm,
+            name: called,
             issuer,
             file,
             text,
+            realm,
         })
     }
 
@@ -84,21 +87,15 @@ impl Import {
         Ok(())
     }
 
-    /// Whether it locks people out after wrong passwords.
-    fn locks(&self) -> bool {
-        let file: Value = serde_json::from_str(&self.text).unwrap_or_default();
-        file["bruteForceProtected"] == true
-    }
-
     /// Has the server forget wrong passwords, if it counts them.
     ///
     /// # Errors
     /// When it does not.
     pub async fn unlock(&self, admin: &Admin) -> Result<(), LabError> {
-        match self.locks() {
-            true => admin.unlock(&self.name).await,
-            false => Ok(()),
+        if self.realm["bruteForceProtected"] == true {
+            admin.unlock(&self.name).await?;
         }
+        Ok(())
     }
 
     /// Waits until the realm's discovery at `url` names the lab's issuer, then looks whether every
@@ -124,9 +121,8 @@ impl Import {
         })
         .await?;
         let there = admin.clients(&self.name).await?;
-        let file: Value = serde_json::from_str(&self.text).unwrap_or_default();
         let missing = |list: &str, member: &str, there: &[String]| {
-            let items = file[list].as_array().into_iter().flatten();
+            let items = self.realm[list].as_array().into_iter().flatten();
             // The server lists no users of clients.
             let items = items.filter(|item| item["serviceAccountClientId"].is_null());
             let mut wanted = items.filter_map(|item| item[member].as_str());
