@@ -38,12 +38,12 @@ pub async fn measure(checkout: &Checkout, runs: usize) -> miette::Result<Vec<Ser
     for _ in 0..runs.min(5) {
         for (series, number) in [(&mut few, 25), (&mut many, MANY)] {
             let begun = Instant::now();
-            steps.push(suite(checkout, &some(&cases, number), KIND).await?);
+            steps.push(suite(checkout, &some(&cases, number), KIND, None).await?);
             series.since(begun);
         }
     }
     let mut all = vec![up, down, reload, few, many];
-    all.extend(logins(&steps));
+    all.extend(logins(&steps, "", true));
     all.push(memory(checkout).await?);
     Ok(all)
 }

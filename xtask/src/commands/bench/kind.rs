@@ -55,10 +55,13 @@ pub async fn measure(checkout: &Checkout, runs: usize) -> miette::Result<Measure
         ] {
             let watch = Watch::start();
             let begun = Instant::now();
-            let host = start(checkout, kind, lab, &format!("bench-{lab}-{run}")).await?;
+            // With a host of its own, as at a desk: its Keycloak ends with it, and each of them boots.
+            let id = format!("bench-{lab}-{run}");
+            let plan = Plan::load(checkout.root(), lab)?;
+            lifecycle::up(checkout, kind, &plan, &id, &CancellationToken::new()).await?;
             series.push(begun.elapsed().as_secs_f64());
             let cpu = chart(&mut charts, run, title, watch);
-            host.stop().await;
+            down(checkout, &id).await?;
             if lab == "keycloak" && kind == KIND {
                 #[expect(clippy::cast_precision_loss, reason = "a number of cores")]
                 work.push(cpu / cores() as f64);

@@ -5,11 +5,15 @@ use std::time::Instant;
 use authlab_lab::checkout::Checkout;
 use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::state::BackendKind;
+use authlab_scenario::Case;
 
 use super::series::Series;
 use super::{MANY, logins, some, start, suite};
 
 const KIND: BackendKind = BackendKind::Process;
+
+/// Scenarios with logins at a provider and nothing else.
+const ALONE: [&str; 2] = ["dex::dex::alone", "keycloak::keycloak::alone"];
 
 /// Labs of real components without and with Dex, in turn; then scenarios on shared labs.
 pub async fn measure(checkout: &Checkout, runs: usize) -> miette::Result<(Vec<Series>, String)> {
@@ -29,7 +33,8 @@ pub async fn measure(checkout: &Checkout, runs: usize) -> miette::Result<(Vec<Se
          kube-controller-manager alone (goal: at most 1.5 x), both measured in turn.\n",
         dex.median() / bare.median()
     );
-    let mut cases = some(&authlab_scenario::list(checkout.root()), MANY);
+    let listed = authlab_scenario::list(checkout.root());
+    let mut cases = some(&listed, MANY);
     let capabilities = KIND.capabilities();
     cases.retain(|case| {
         case.unfit(&capabilities, Kubernetes::default().version())
@@ -44,9 +49,14 @@ pub async fn measure(checkout: &Checkout, runs: usize) -> miette::Result<(Vec<Se
     );
     let mut many = Series::new(&what, "under 60 s").unit("s");
     let begun = Instant::now();
-    let steps = suite(checkout, &cases, KIND).await?;
+    let steps = suite(checkout, &cases, KIND, None).await?;
     many.push(begun.elapsed().as_secs_f64());
+    let answers = |case: &&Case| ALONE.contains(&case.id());
+    let answering: Vec<Case> = listed.iter().filter(answers).cloned().collect();
+    let answering = some(&answering, ALONE.len() * runs);
+    let quiet = suite(checkout, &answering, KIND, Some(1)).await?;
     let mut all = vec![bare, dex, many];
-    all.extend(logins(&[steps]));
+    all.extend(logins(&[quiet], "", true));
+    all.extend(logins(&[steps], ", beside three other labs", false));
     Ok((all, ratio))
 }
