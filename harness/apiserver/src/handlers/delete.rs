@@ -179,29 +179,24 @@ impl DeleteOptions {
     }
 
     fn check(&self, resource: &Resource, object: &Value) -> Result<(), Status> {
-        if !self.uid.is_empty() && self.uid != object.uid() {
-            let (wanted, current) = (&self.uid, object.uid());
+        let conditions = [
+            ("UID", &self.uid, object.uid(), "deleted and then recreated"),
+            (
+                "ResourceVersion",
+                &self.revision,
+                object.revision(),
+                "modified",
+            ),
+        ];
+        for (what, wanted, current, since) in conditions {
+            if wanted.is_empty() || wanted == current {
+                continue;
+            }
             let why = format!(
-                "the UID in the precondition ({wanted}) does not match the UID in record ({current}). The object might have been deleted and then recreated"
+                "the {what} in the precondition ({wanted}) does not match the {what} in record ({current}). The object might have been {since}"
             );
-            return Err(Status::conflict(
-                &resource.group,
-                &resource.kind,
-                object.name(),
-                &why,
-            ));
-        }
-        if !self.revision.is_empty() && self.revision != object.revision() {
-            let (wanted, current) = (&self.revision, object.revision());
-            let why = format!(
-                "the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record ({current}). The object might have been modified"
-            );
-            return Err(Status::conflict(
-                &resource.group,
-                &resource.kind,
-                object.name(),
-                &why,
-            ));
+            let (group, kind) = (&resource.group, &resource.kind);
+            return Err(Status::conflict(group, kind, object.name(), &why));
         }
         Ok(())
     }

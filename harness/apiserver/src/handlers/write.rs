@@ -36,17 +36,7 @@ pub(super) fn create(
     objects: &Objects,
     target: &ResourceInfo,
 ) -> Result<Response, Status> {
-    let options = WriteOptions::read(call, "CreateOptions")?;
-    let kind = Kind::of(resource, &objects.decode);
-    let object = body::object(call, &kind, options.validation)?;
-    let place = Place {
-        call,
-        resource,
-        objects,
-        target,
-        dry_run: options.dry_run,
-        applied: false,
-    };
+    let (place, object) = Place::read(call, resource, objects, target, "CreateOptions")?;
     let made = call
         .cluster
         .write(|transaction| place.add(transaction, object))?;
@@ -64,17 +54,7 @@ pub(super) fn update(
     objects: &Objects,
     target: &ResourceInfo,
 ) -> Result<Response, Status> {
-    let options = WriteOptions::read(call, "UpdateOptions")?;
-    let kind = Kind::of(resource, &objects.decode);
-    let object = body::object(call, &kind, options.validation)?;
-    let place = Place {
-        call,
-        resource,
-        objects,
-        target,
-        dry_run: options.dry_run,
-        applied: false,
-    };
+    let (place, object) = Place::read(call, resource, objects, target, "UpdateOptions")?;
     place.check_name(&object)?;
     let (code, made) = call
         .cluster
@@ -88,7 +68,30 @@ pub(super) fn update(
     Ok(negotiate::object(call, code, resource, &made))
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// Where a request is aimed at, with the object that it holds; `options` is the kind of its
+    /// options, as messages name it.
+    fn read(
+        call: &'a Call,
+        resource: &'a Resource,
+        objects: &'a Objects,
+        target: &'a ResourceInfo,
+        options: &str,
+    ) -> Result<(Self, Value), Status> {
+        let options = WriteOptions::read(call, options)?;
+        let kind = Kind::of(resource, &objects.decode);
+        let object = body::object(call, &kind, options.validation)?;
+        let place = Self {
+            call,
+            resource,
+            objects,
+            target,
+            dry_run: options.dry_run,
+            applied: false,
+        };
+        Ok((place, object))
+    }
+
     pub(super) fn current(&self, transaction: &Transaction<'_>) -> Option<Arc<Value>> {
         let namespace = read::scope(self.resource, self.target);
         transaction.get(self.resource, namespace, &self.target.name)
