@@ -1,7 +1,5 @@
 //! Lab hosts within a process, and clients of theirs that behave badly.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -17,22 +15,16 @@ use authlab_lab::state::{BackendKind, STATE_FILE, State};
 use authlab_lab::wait::{Look, until};
 use secrecy::ExposeSecret;
 use serde_json::json;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::root::{self, DEX};
 
 const BOUND: Duration = Duration::from_secs(10);
 
-/// A root with one lab, `plain`.
-fn root() -> (tempfile::TempDir, Checkout) {
-    let root = tempfile::tempdir().unwrap();
-    let keys = Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys");
-    let labs = root.path().join("fixtures/labs");
-    std::fs::create_dir_all(&keys).unwrap();
-    std::fs::create_dir_all(&labs).unwrap();
-    std::fs::create_dir(root.path().join(".authlab")).unwrap();
-    std::os::unix::fs::symlink(keys, root.path().join(".authlab/keys")).unwrap();
-    std::fs::write(labs.join("plain.yaml"), "description: an API server\n").unwrap();
-    let checkout = Checkout::at(root.path());
-    (root, checkout)
+/// A checkout with one lab, `plain`.
+fn root() -> (TempDir, Checkout) {
+    root::root(&[("labs/plain.yaml", "description: an API server\n")])
 }
 
 async fn start(checkout: &Checkout) -> Host {
@@ -164,10 +156,8 @@ async fn a_folder_has_one_owner_and_what_a_dead_one_left_goes() {
     assert!(!folder::owned(&path));
 }
 
-const DEX: &str = include_str!("files/dex.yaml");
-
 /// A lab with every kind of thing that can be changed: a Dex, a forge, two API servers.
-async fn changeable() -> (tempfile::TempDir, Host) {
+async fn changeable() -> (TempDir, Host) {
     let (root, checkout) = root();
     let fixtures = root.path().join("fixtures");
     let lab = "description: all that changes\n\

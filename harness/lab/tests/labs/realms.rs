@@ -1,18 +1,8 @@
 //! Mistakes in the file of a Keycloak realm, and what a person reads then.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may stop at what it did not expect"
-)]
-
-use std::path::Path;
-
-use authlab_lab::checkout::Checkout;
-use authlab_lab::host::Host;
-use authlab_lab::plan::Plan;
-use authlab_lab::state::BackendKind;
 use insta::assert_snapshot;
-use miette::{GraphicalReportHandler, GraphicalTheme};
+
+use crate::root::{self, root};
 
 const LAB: &str = "description: a lab
 identityProviders:
@@ -21,45 +11,17 @@ identityProviders:
     config: keycloak/realm.json
 ";
 
-/// What starting a lab with this realm says. Whatever that is, nothing is left of it.
+/// What starting a lab with this realm says.
 async fn starting(lab: &str, realm: &str) -> String {
-    let root = tempfile::tempdir().unwrap();
-    // Keys are slow to make: every root shares them.
-    let keys = Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys");
-    std::fs::create_dir_all(&keys).unwrap();
-    std::fs::create_dir(root.path().join(".authlab")).unwrap();
-    std::os::unix::fs::symlink(keys, root.path().join(".authlab/keys")).unwrap();
-    for (path, text) in [("labs/lab.yaml", lab), ("keycloak/realm.json", realm)] {
-        let path = root.path().join("fixtures").join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-    let checkout = Checkout::at(root.path());
-    let plan = match Plan::load(root.path(), "lab") {
-        Ok(plan) => plan,
-        Err(error) => return shown(&error),
-    };
-    let said = match Host::start(&checkout, BackendKind::Embedded, plan, "lab").await {
-        Ok(host) => {
-            let issuer = &host.state().identity_providers["keycloak"].issuer;
-            let realm = issuer.rsplit('/').next().unwrap_or_default().to_owned();
-            host.stop().await;
-            format!("it starts as {realm}")
-        }
-        Err(error) => shown(&error),
-    };
-    let left = std::fs::read_dir(checkout.labs()).unwrap().count();
-    assert_eq!(left, 0, "something is left after: {said}");
-    said
-}
-
-fn shown(error: &dyn miette::Diagnostic) -> String {
-    let mut out = String::new();
-    GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
-        .with_width(100)
-        .render_report(&mut out, error)
-        .unwrap();
-    out
+    let (_root, checkout) = root(&[("labs/lab.yaml", lab), ("keycloak/realm.json", realm)]);
+    root::starting(&checkout, |state| {
+        let issuer = &state.identity_providers["keycloak"].issuer;
+        format!(
+            "it starts as {}",
+            issuer.rsplit('/').next().unwrap_or_default()
+        )
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

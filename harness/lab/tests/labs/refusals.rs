@@ -1,19 +1,13 @@
 //! Mistakes that a person makes in a lab's files, and what they read then.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::fmt::Write as _;
-use std::path::Path;
 
 use authlab_lab::checkout::Checkout;
-use authlab_lab::host::Host;
 use authlab_lab::plan::Plan;
-use authlab_lab::state::BackendKind;
 use insta::assert_snapshot;
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+use tempfile::TempDir;
 
-/// A Dex that starts.
-const DEX: &str = include_str!("files/dex.yaml");
+use crate::root::{self, DEX, root, shown};
 
 /// A configuration that the API server takes.
 const AUTHENTICATION: &str = r#"apiVersion: apiserver.config.k8s.io/v1
@@ -40,63 +34,32 @@ apiServer:
   authentication: kubernetes/dex.yaml
 ";
 
-/// A root with one lab, `lab`, some of whose files are other than they should be.
-fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let root = tempfile::tempdir().unwrap();
+/// A checkout with one lab, `lab`, some of whose files are other than they should be.
+fn with(files: &[(&str, &str)]) -> (TempDir, Checkout) {
     let good = [
         ("labs/lab.yaml", LAB),
         ("dex/config.yaml", DEX),
         ("kubernetes/dex.yaml", AUTHENTICATION),
     ];
-    // Keys are slow to make: every root shares them.
-    let keys = Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys");
-    std::fs::create_dir_all(&keys).unwrap();
-    std::fs::create_dir(root.path().join(".authlab")).unwrap();
-    std::os::unix::fs::symlink(keys, root.path().join(".authlab/keys")).unwrap();
-    for (path, text) in good.iter().chain(files) {
-        let path = root.path().join("fixtures").join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-    root
-}
-
-fn shown(error: &dyn Diagnostic, root: &Path) -> String {
-    let mut out = String::new();
-    GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
-        .with_width(100)
-        .render_report(&mut out, error)
-        .unwrap();
-    let lab = root.join(".authlab/labs/lab");
-    out.replace(&lab.display().to_string(), "[lab]")
-        .replace(&root.display().to_string(), "[root]")
+    root(good.iter().chain(files))
 }
 
 /// What loading the lab says.
 fn loading(name: &str, files: &[(&str, &str)]) -> String {
-    let root = root(files);
-    match Plan::load(root.path(), name) {
+    let (_root, checkout) = with(files);
+    match Plan::load(checkout.root(), name) {
         Ok(_) => "it loads".to_owned(),
-        Err(error) => shown(&error, root.path()),
+        Err(error) => shown(&error, &checkout),
     }
 }
 
-/// What starting the lab says. Whatever that is, nothing is left of it.
+/// What starting it says.
 async fn starting(files: &[(&str, &str)]) -> String {
-    let root = root(files);
-    let plan = Plan::load(root.path(), "lab").unwrap();
-    let checkout = Checkout::at(root.path());
-    let said = match Host::start(&checkout, BackendKind::Embedded, plan, "lab").await {
-        Ok(host) => {
-            let warnings = host.state().warnings.join("\n");
-            host.stop().await;
-            format!("it starts\n{warnings}")
-        }
-        Err(error) => shown(&error, root.path()),
-    };
-    let left = std::fs::read_dir(checkout.labs()).unwrap().count();
-    assert_eq!(left, 0, "something is left after: {said}");
-    said
+    let (_root, checkout) = with(files);
+    root::starting(&checkout, |state| {
+        format!("it starts\n{}", state.warnings.join("\n"))
+    })
+    .await
 }
 
 fn lab(change: (&str, &str)) -> String {
