@@ -249,7 +249,8 @@ async fn taken(checkout: &Checkout, host: &Host) -> miette::Result<SystemTime> {
     Ok(SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds))
 }
 
-/// Scenarios that change no authentication, on one cluster, as many at once as there are cores.
+/// Scenarios that change no authentication, on one cluster, two a core at once: as many as labs of
+/// processes run.
 async fn scenarios(checkout: &Checkout) -> miette::Result<Series> {
     let what = format!("{MANY} scenarios that change no authentication, one cluster");
     let mut series = Series::new(&what, "under 60 s").unit("s");
@@ -280,8 +281,8 @@ async fn scenarios(checkout: &Checkout) -> miette::Result<Series> {
     let runs = cases
         .iter()
         .map(|case| authlab_scenario::run(case, &state, &quiet, &cancel));
-    // As many at once as a run of tests has on one lab: those that want it alone wait for it.
-    let mut runs = futures_util::stream::iter(runs).buffer_unordered(cores());
+    // Those that want the lab alone wait for it.
+    let mut runs = futures_util::stream::iter(runs).buffer_unordered(2 * cores());
     while let Some(report) = runs.next().await {
         if report.outcome != authlab_scenario::report::Outcome::Passed {
             return Err(super::did_not_hold(&report, KIND));
