@@ -32,6 +32,8 @@ pub mod oidc;
 pub mod token;
 pub mod tree;
 mod user;
+#[cfg(test)]
+mod vectors;
 pub mod yaml11;
 
 pub use user::UserInfo;

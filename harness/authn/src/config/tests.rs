@@ -5,7 +5,7 @@
     reason = "tables for people, and word of skipped ones"
 )]
 
-use std::{collections::BTreeMap, path::Path as File};
+use std::collections::BTreeMap;
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -16,6 +16,7 @@ use super::{
     AuthenticationConfiguration, ClaimMappings, ClaimValidationRule, ConfigError, Issuer,
     OidcFlags, UserValidationRule, field, from_flags, issuer, keys, load, mappings, validate,
 };
+use crate::vectors::table;
 
 const GOOD: &str = r#"apiVersion: apiserver.config.k8s.io/v1
 kind: AuthenticationConfiguration
@@ -229,15 +230,11 @@ fn strings(value: &Value) -> Vec<String> {
 /// The tables of Kubernetes' own tests, where they are at hand.
 #[test]
 fn agreement_with_kubernetes_own_tables() {
-    let file = File::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/vectors/kubernetes-authn-validation.jsonl");
-    let Ok(table) = std::fs::read_to_string(&file) else {
-        eprintln!("skipped: no {}", file.display());
+    let Some(table) = table("kubernetes-authn-validation.jsonl") else {
         return;
     };
     let (mut agree, mut all, mut wrong) = (0, 0, Vec::new());
-    for line in table.lines() {
-        let case: Value = serde_json::from_str(line).unwrap();
+    for case in table {
         // A server with the feature off is none of ours, nor is a certificate that only the test's code knows.
         let off = |name: &str| {
             case.get(name)

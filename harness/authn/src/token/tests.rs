@@ -5,16 +5,14 @@
     reason = "tables for people, and word of skipped ones"
 )]
 
-use std::{
-    path::Path,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
 use super::{Evaluator, Verdict};
 use crate::config::{self, AuthenticationConfiguration};
+use crate::vectors::table;
 
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
@@ -75,15 +73,11 @@ fn verdicts() {
 /// The tables of Kubernetes' own tests, where they are at hand.
 #[test]
 fn agreement_with_kubernetes_own_tables() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/vectors/kubernetes-oidc-token.jsonl");
-    let Ok(table) = std::fs::read_to_string(&file) else {
-        eprintln!("skipped: no {}", file.display());
+    let Some(table) = table("kubernetes-oidc-token.jsonl") else {
         return;
     };
     let (mut agree, mut all, mut wrong) = (0, 0, Vec::new());
-    for line in table.lines() {
-        let case: Value = serde_json::from_str(line).unwrap();
+    for case in table {
         let text = |name: &str| case[name].as_str().unwrap_or_default().to_owned();
         let no_keys = case["signingKey"]["Kid"] != case["pubKeys"][0]["Kid"];
         if case["remoteKeys"] == true
