@@ -3,11 +3,16 @@
 use std::io;
 
 /// What a component's last lines tell, and what to do then.
-const WORDS: [(&str, &str); 6] = [
+const WORDS: [(&str, &str); 7] = [
     (
         "no space left on device",
-        "the disk is full: make room where the checkout lies (`df -h .` says how much there is), then \
-         start the lab again",
+        "the disk is full: make room where the checkout lies, or where Docker keeps its data (`df -h` \
+         says how much there is), then start the lab again",
+    ),
+    (
+        "error creating storage factory",
+        "etcd, which keeps its objects, did not answer: see whether the disk is full (`df -h`) or \
+         very slow, then start the lab again",
     ),
     (
         "read-only file system",

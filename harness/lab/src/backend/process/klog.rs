@@ -31,8 +31,11 @@ pub(super) fn reloads(log: &str) -> Vec<Reload> {
     lines(log).filter_map(outcome).collect()
 }
 
-/// Why the API server did not start, in its own words and nothing around them: as it would refuse
-/// the same configuration on a reload.
+/// What its end begins with that has nothing to do with what it was told: etcd did not answer.
+const NO_STORAGE: &str = "error creating storage factory: ";
+
+/// Why the API server would not start as it was told to, in its own words and nothing around them: as
+/// it would refuse the same configuration on a reload.
 pub(super) fn refusal(log: &str) -> Option<String> {
     let message = lines(log).find_map(|(start, line)| {
         if line.contains("\"command failed\" err=") {
@@ -42,6 +45,9 @@ pub(super) fn refusal(log: &str) -> Option<String> {
             line.strip_prefix("Error: ").map(str::to_owned)
         }
     })?;
+    if message.starts_with(NO_STORAGE) {
+        return None;
+    }
     let bare = message
         .strip_prefix("invalid authentication configuration: ")
         .or_else(|| {

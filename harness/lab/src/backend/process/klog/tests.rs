@@ -77,6 +77,12 @@ fn an_entry_that_is_still_being_written_is_no_message_yet() {
     assert_eq!(refusal(half), None);
 }
 
+#[test]
+fn an_etcd_that_does_not_answer_is_no_fault_of_a_file() {
+    let log = "E1123 05:23:01.000001   1 run.go:72] \"command failed\" err=\"error creating storage factory: context deadline exceeded\"\n";
+    assert_eq!(refusal(log), None);
+}
+
 proptest::proptest! {
     #[test]
     fn any_log_is_read_without_a_panic(log in ".{0,200}") {
