@@ -12,8 +12,11 @@ use super::{MANY, logins, some, start, suite};
 
 const KIND: BackendKind = BackendKind::Process;
 
-/// Scenarios with logins at a provider and nothing else.
-const ALONE: [&str; 2] = ["dex::dex::alone", "keycloak::keycloak::alone"];
+/// Scenarios that log people in with their passwords, and do little else.
+const ALONE: [&str; 2] = [
+    "dex::dex::alone",
+    "jumpstarter::jumpstarter::account-audience",
+];
 
 /// Labs of real components without and with Dex, in turn; then scenarios on shared labs.
 pub async fn measure(checkout: &Checkout, runs: usize) -> miette::Result<(Vec<Series>, String)> {
