@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{config::OidcFlags, golang::base64url};
+use crate::{config::OidcFlags, golang::base64url, vectors::cases};
 
 const NOW: u64 = 1_795_348_800;
 
@@ -301,8 +301,7 @@ fn agrees(file: &str, payload: &str, algorithm: &str, now: SystemTime) {
 #[test]
 fn agreement_with_the_engine_on_recorded_cases() {
     let mut walked = 0;
-    for line in include_str!("../../tests/data/authn.jsonl").lines() {
-        let case: Value = serde_json::from_str(line).unwrap();
+    for case in cases(include_str!("../../tests/data/authn.jsonl")) {
         let claims = match (&case["claims_raw"], &case["claims"]) {
             (Value::String(raw), _) => raw.clone(),
             (_, Value::Null) => continue,
