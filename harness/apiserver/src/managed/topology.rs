@@ -11,7 +11,8 @@ use crate::schema::Schema;
 /// Where a walk stands.
 #[derive(Clone)]
 pub(super) enum Node<'a> {
-    /// In an object of a built-in kind; the fields on the way, list items left out.
+    /// In an object of a built-in kind, or in a template, which is a pod; the fields on the way, list
+    /// items left out.
     Known(&'a str, Vec<&'a str>),
     Custom(&'a Schema),
     /// Where no schema says anything: lists are one piece, maps are not.
@@ -66,6 +67,9 @@ impl<'a> Node<'a> {
         match self {
             Self::Known(kind, path) => {
                 let declared = !path.last().is_some_and(|last| FREE.contains(last));
+                if declared && name == "template" {
+                    return (Self::Known("Pod", Vec::new()), declared);
+                }
                 let path = path.iter().copied().chain([name]).collect();
                 (Self::Known(kind, path), declared)
             }
@@ -141,9 +145,6 @@ impl<'a> Node<'a> {
 }
 
 fn known(kind: &str, path: &[&str]) -> List<'static> {
-    if let Some(template) = path.iter().position(|field| *field == "template") {
-        return known("Pod", &path[template + 1..]);
-    }
     let keyed = |keys: &[&'static str]| List::Keyed(keys.to_vec());
     match (kind, path) {
         (_, ["metadata", "finalizers"]) | ("Node", ["spec", "podCIDRs"]) => List::Set,
