@@ -50,6 +50,8 @@ pub(super) async fn missing(
     cluster: &Cluster,
     rights: &[Right],
 ) -> Result<Vec<String>, ExistingError> {
+    // A list first: of a stream with these closures in it the compiler does not see that it may move
+    // between threads.
     let mut questions = Vec::new();
     for &(verbs, group, resource) in rights {
         questions.extend(verbs.iter().map(|&verb| async move {

@@ -73,6 +73,7 @@ impl Pod {
         Ok(())
     }
 
+    /// `holds` is no `AsyncFn`: that its futures may move between threads the compiler would not see.
     async fn until<Fut>(
         &self,
         cluster: &Cluster,
