@@ -37,4 +37,4 @@ mod verbs;
 pub use choose::{NoneChosen, choose};
 pub use listing::{Case, cases, list};
 pub use load::Scenario;
-pub use runner::{Event, Sink, run};
+pub use runner::{Event, Silent, Sink, run};

@@ -60,6 +60,14 @@ pub trait Sink: Send + Sync {
     fn event(&self, event: &Event<'_>);
 }
 
+/// Hears nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+impl Sink for Silent {
+    fn event(&self, _: &Event<'_>) {}
+}
+
 impl<F: Fn(&Event<'_>) + Send + Sync> Sink for F {
     fn event(&self, event: &Event<'_>) {
         self(event);

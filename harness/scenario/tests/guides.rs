@@ -16,7 +16,7 @@ use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::style::Style;
 use authlab_scenario::report::{Outcome, ScenarioReport, terminal};
-use authlab_scenario::{Event, cases, suite};
+use authlab_scenario::{Silent, cases, suite};
 use tokio_util::sync::CancellationToken;
 
 /// A block of a guide.
@@ -72,11 +72,17 @@ async fn run(root: &Path, path: &str) -> ScenarioReport {
         jobs: 1,
         keep: false,
     };
-    let silent = Arc::new(|_: &Event<'_>| {});
     let cancel = CancellationToken::new();
     let cases = cases(root, Path::new(path));
     assert_eq!(cases.len(), 1, "{path}");
-    let mut report = suite::all(&Checkout::at(root), &cases, options, silent, &cancel).await;
+    let mut report = suite::all(
+        &Checkout::at(root),
+        &cases,
+        options,
+        Arc::new(Silent),
+        &cancel,
+    )
+    .await;
     report.scenarios.remove(0)
 }
 

@@ -10,7 +10,7 @@ use authlab_lab::state::{BackendKind, STATE_FILE, State};
 use authlab_pki::tls;
 use authlab_scenario::report::style::Style;
 use authlab_scenario::report::{Outcome, Report, terminal};
-use authlab_scenario::{Case, Event, cases, run};
+use authlab_scenario::{Case, Silent, cases, run};
 use regex::Regex;
 use tokio_util::sync::CancellationToken;
 
@@ -100,7 +100,7 @@ async fn on_a_lab(case: &Case, checkout: &Checkout) -> Report {
         changed.write(host.folder()).unwrap();
     }
     let cancel = CancellationToken::new();
-    let report = run(case, &state, &|_: &Event<'_>| {}, &cancel).await;
+    let report = run(case, &state, &Silent, &cancel).await;
     host.stop().await;
     Report {
         scenarios: vec![report],

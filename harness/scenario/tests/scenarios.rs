@@ -13,7 +13,7 @@ use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::style::Style;
 use authlab_scenario::report::{Outcome, ScenarioReport, terminal};
-use authlab_scenario::{Case, Event, list, run, suite};
+use authlab_scenario::{Case, Silent, list, run, suite};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -59,11 +59,10 @@ fn test(
     backend: BackendKind,
     kubernetes: Kubernetes,
 ) -> Result<(), Failed> {
-    let silent = Arc::new(|_: &Event<'_>| {});
     let cancel = CancellationToken::new();
     let report = runtime().block_on(async {
         if let Some(state) = std::env::var_os("AUTHLAB_STATE") {
-            return run(&case, &PathBuf::from(state), &*silent, &cancel).await;
+            return run(&case, &PathBuf::from(state), &Silent, &cancel).await;
         }
         let options = suite::Options {
             backend,
@@ -74,7 +73,7 @@ fn test(
             keep: false,
         };
         let cases = [case];
-        let mut report = suite::all(checkout, &cases, options, silent, &cancel).await;
+        let mut report = suite::all(checkout, &cases, options, Arc::new(Silent), &cancel).await;
         report.scenarios.remove(0)
     });
     verdict(&report)

@@ -11,7 +11,7 @@ use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::{Report, annotations, junit, live::Live, style::Style, terminal};
 use authlab_scenario::suite::{self, Options};
-use authlab_scenario::{Case, Event, choose, diff};
+use authlab_scenario::{Case, Silent, choose, diff};
 use miette::IntoDiagnostic;
 use tokio_util::sync::CancellationToken;
 
@@ -212,8 +212,15 @@ async fn suite_on(
     }
     reap(checkout).await;
     if quiet {
-        let silent = Arc::new(|_: &Event<'_>| {});
-        return Ok(suite::watched(checkout, cases, options, silent, Some(evidence), cancel).await);
+        return Ok(suite::watched(
+            checkout,
+            cases,
+            options,
+            Arc::new(Silent),
+            Some(evidence),
+            cancel,
+        )
+        .await);
     }
     let style = Style::detect(stdout().is_terminal());
     let live = Arc::new(Live::new(stdout(), style, stderr().is_terminal()));

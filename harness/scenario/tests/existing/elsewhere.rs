@@ -16,7 +16,7 @@ use authlab_lab::state::BackendKind;
 use authlab_scenario::report::style::Style;
 use authlab_scenario::report::{Outcome, Report, terminal};
 use authlab_scenario::suite::{self, Options};
-use authlab_scenario::{Event, list};
+use authlab_scenario::{Silent, list};
 use miette::Diagnostic as _;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -53,9 +53,8 @@ async fn run(checkout: &Checkout, part: &str) -> (Report, String) {
         .into_iter()
         .filter(|case| case.id().starts_with(part))
         .collect();
-    let silent = Arc::new(|_: &Event<'_>| {});
     let cancel = CancellationToken::new();
-    let report = suite::all(checkout, &cases, options, silent, &cancel).await;
+    let report = suite::all(checkout, &cases, options, Arc::new(Silent), &cancel).await;
     let text = terminal::render(&report, Style::PLAIN);
     let counts = report.counts();
     assert_eq!(

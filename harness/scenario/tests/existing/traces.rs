@@ -9,7 +9,7 @@ use authlab_lab::state::BackendKind;
 use authlab_scenario::report::style::Style;
 use authlab_scenario::report::{Outcome, terminal};
 use authlab_scenario::suite::{self, Options};
-use authlab_scenario::{Event, list};
+use authlab_scenario::{Silent, list};
 use tokio_util::sync::CancellationToken;
 
 use super::{Admin, ROLES, cluster, cluster_role, found, lab, namespace};
@@ -41,9 +41,8 @@ async fn what_can_run_passes_the_rest_is_counted_with_its_reason_and_nothing_is_
         jobs: 1,
         keep: false,
     };
-    let silent = Arc::new(|_: &Event<'_>| {});
     let cancel = CancellationToken::new();
-    let report = suite::all(&checkout, &cases, options, silent, &cancel).await;
+    let report = suite::all(&checkout, &cases, options, Arc::new(Silent), &cancel).await;
     let text = terminal::render(&report, Style::PLAIN);
     let counts = report.counts();
     assert!(counts.passed >= 5, "{text}");

@@ -12,7 +12,7 @@ use authlab_lab::plan::Plan;
 use authlab_lab::state::{BackendKind, State};
 use authlab_scenario::report::{Outcome, style::Style, terminal};
 use authlab_scenario::suite::{self, Options};
-use authlab_scenario::{Event, list};
+use authlab_scenario::{Silent, list};
 use tokio_util::sync::CancellationToken;
 
 use super::target;
@@ -81,13 +81,12 @@ async fn people_log_in_through_it_and_without_that_word_they_are_ignored() {
             jobs: 1,
             keep: false,
         };
-        let silent = Arc::new(|_: &Event<'_>| {});
         let cases = list(checkout.root());
         let report = suite::all(
             &checkout,
             &cases,
             options,
-            silent,
+            Arc::new(Silent),
             &CancellationToken::new(),
         )
         .await;

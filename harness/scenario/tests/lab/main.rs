@@ -8,7 +8,7 @@ use authlab_lab::host::Host;
 use authlab_lab::plan::Plan;
 use authlab_lab::state::{BackendKind, STATE_FILE, State};
 use authlab_scenario::report::{Outcome, Report, ScenarioReport, junit, style::Style, terminal};
-use authlab_scenario::{Case, Event, cases, list, run};
+use authlab_scenario::{Case, Event, Silent, cases, list, run};
 use tokio_util::sync::CancellationToken;
 
 /// A lab with Dex, on which scenarios written to `.authlab` (which is not listed) run.
@@ -175,8 +175,7 @@ async fn a_lab_that_is_gone_breaks_the_scenario() {
     .await;
     let (case, state) = (lab.case(), lab.state());
     lab.host.stop().await;
-    let sink = |_: &Event<'_>| {};
-    let report = run(&case, &state, &sink, &CancellationToken::new()).await;
+    let report = run(&case, &state, &Silent, &CancellationToken::new()).await;
     assert_eq!(report.outcome, Outcome::Broken);
     assert!(report.fault.unwrap().starts_with("no lab runs at"));
 }
@@ -201,9 +200,8 @@ async fn scenarios_share_a_lab_without_meeting() {
         .filter(|case| case.lab() == "dex" && !runs_programs(case))
         .collect();
     assert!(cases.len() > 10);
-    let sink = |_: &Event<'_>| {};
     let cancel = CancellationToken::new();
-    let runs = cases.iter().map(|case| run(case, &state, &sink, &cancel));
+    let runs = cases.iter().map(|case| run(case, &state, &Silent, &cancel));
     let scenarios = futures_util::future::join_all(runs).await;
     let report = Report {
         scenarios,

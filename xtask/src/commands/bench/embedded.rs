@@ -43,7 +43,7 @@ pub async fn measure(checkout: &Checkout, runs: usize) -> miette::Result<Vec<Ser
         }
     }
     let mut all = vec![up, down, reload, few, many];
-    all.extend(logins(&steps, "", true));
+    all.extend(logins(&steps, None));
     all.push(memory(checkout).await?);
     Ok(all)
 }

@@ -10,6 +10,7 @@ use authlab_lab::lifecycle;
 use authlab_lab::plan::Plan;
 use authlab_lab::state::{BackendKind, STATE_FILE};
 use authlab_lab::tools::{self, Terminal};
+use authlab_scenario::Silent;
 use futures_util::StreamExt as _;
 use miette::{IntoDiagnostic, miette};
 use serde_json::json;
@@ -272,15 +273,12 @@ async fn scenarios(checkout: &Checkout) -> miette::Result<Series> {
     }
     let host = start(checkout, KIND, "dex", "bench-many-kind").await?;
     let state = host.state().folder().join(STATE_FILE);
-    let (cancel, quiet) = (
-        CancellationToken::new(),
-        |_: &authlab_scenario::Event<'_>| {},
-    );
+    let cancel = CancellationToken::new();
     let begun = Instant::now();
     let cases = some(&cases, MANY);
     let runs = cases
         .iter()
-        .map(|case| authlab_scenario::run(case, &state, &quiet, &cancel));
+        .map(|case| authlab_scenario::run(case, &state, &Silent, &cancel));
     // Those that want the lab alone wait for it.
     let mut runs = futures_util::stream::iter(runs).buffer_unordered(2 * cores());
     while let Some(report) = runs.next().await {

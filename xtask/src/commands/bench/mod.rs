@@ -21,9 +21,9 @@ use authlab_lab::kubernetes::Kubernetes;
 use authlab_lab::lifecycle;
 use authlab_lab::plan::{self, Authentication, Plan};
 use authlab_lab::state::BackendKind;
-use authlab_scenario::Case;
 use authlab_scenario::report::{Outcome, ScenarioReport, StepReport};
 use authlab_scenario::suite::{self, Options};
+use authlab_scenario::{Case, Silent};
 use miette::{IntoDiagnostic, WrapErr, miette};
 use tokio_util::sync::CancellationToken;
 
@@ -42,16 +42,21 @@ pub fn run(args: &BenchArgs) -> Ended {
         let mut out = head();
         let embedded = embedded::measure(&checkout, args.runs).await?;
         out.push_str(&table("`embedded`", &embedded));
+        for (wanted, backend) in [
+            (args.process || args.kind, BackendKind::Process),
+            (args.kind, BackendKind::Kind),
+        ] {
+            if wanted {
+                prepare_tools(backend, Kubernetes::default(), Origin::default()).await?;
+            }
+        }
         // First of what has a Keycloak: one that this process has used stays until it ends.
         let mut kind = String::new();
         if args.kind {
-            prepare_tools(BackendKind::Kind, Kubernetes::default(), Origin::default()).await?;
-            prepare_process().await?;
             let measured = kind::measure(&checkout, args.runs.min(3)).await?;
             kind = table("`kind`", &measured.series) + &measured.text;
         }
         if args.process {
-            prepare_process().await?;
             let (series, ratio) = process::measure(&checkout, args.runs.min(5)).await?;
             out.push_str(&table("`process`", &series));
             out.push_str(&ratio);
@@ -70,11 +75,6 @@ pub fn run(args: &BenchArgs) -> Ended {
             .wrap_err("cannot write docs/benchmarks.md")?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn prepare_process() -> miette::Result<()> {
-    let (kind, kubernetes) = (BackendKind::Process, Kubernetes::default());
-    prepare_tools(kind, kubernetes, Origin::default()).await
 }
 
 fn head() -> String {
@@ -118,8 +118,7 @@ async fn suite(
     let mut options = Options::of(backend);
     options.jobs = jobs.unwrap_or(options.jobs);
     let cancel = CancellationToken::new();
-    let quiet = Arc::new(|_: &authlab_scenario::Event<'_>| {});
-    let report = suite::all(checkout, cases, options, quiet, &cancel).await;
+    let report = suite::all(checkout, cases, options, Arc::new(Silent), &cancel).await;
     let failed = report
         .scenarios
         .iter()
@@ -152,18 +151,21 @@ fn did_not_hold(report: &ScenarioReport, backend: BackendKind) -> miette::Report
     )
 }
 
-/// The most that a login at each product is to take.
+/// Products, how steps of logins there end in words, and what a login is to take at most.
 const LOGINS: [(&str, &str, &str); 2] = [
     ("Dex", " at dex by password", "under 150 ms"),
     ("Keycloak", " at keycloak by password", "under 500 ms"),
 ];
 
-/// How long logins with a password took, by provider.
-fn logins(runs: &[Vec<StepReport>], circumstances: &str, held_to_goals: bool) -> Vec<Series> {
+/// How long logins with a password took, by provider; beside something else they are held to no goal.
+fn logins(runs: &[Vec<StepReport>], beside: Option<&str>) -> Vec<Series> {
     let mut all = Vec::new();
     for (product, ending, goal) in LOGINS {
-        let what = format!("login by password at {product}{circumstances}");
-        let mut series = Series::new(&what, if held_to_goals { goal } else { "" });
+        let what = format!("login by password at {product}");
+        let mut series = match beside {
+            Some(beside) => Series::new(&format!("{what}, beside {beside}"), ""),
+            None => Series::new(&what, goal),
+        };
         let steps = runs.iter().flatten().filter(|step| step.verb == "login");
         for step in steps.filter(|step| step.summary.ends_with(ending)) {
             #[expect(clippy::cast_precision_loss, reason = "a duration of a login")]

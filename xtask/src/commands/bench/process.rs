@@ -59,7 +59,7 @@ pub async fn measure(checkout: &Checkout, runs: usize) -> miette::Result<(Vec<Se
     let answering = some(&answering, ALONE.len() * runs);
     let quiet = suite(checkout, &answering, KIND, Some(1)).await?;
     let mut all = vec![bare, dex, many];
-    all.extend(logins(&[quiet], "", true));
-    all.extend(logins(&[steps], ", beside three other labs", false));
+    all.extend(logins(&[quiet], None));
+    all.extend(logins(&[steps], Some("three other labs")));
     Ok((all, ratio))
 }
