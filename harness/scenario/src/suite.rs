@@ -81,7 +81,7 @@ struct Turn {
 ///
 /// # Panics
 ///
-/// Within a Tokio runtime only: each lab is a task of its own, so that they share the processors.
+/// Outside a Tokio runtime: each lab is a task of its own, so that they share the processors.
 pub async fn all(
     checkout: &Checkout,
     cases: &[Case],
@@ -180,7 +180,7 @@ fn groups(
                 plan.existing = existing.map(|found| found.target.clone());
                 let start = plan.identity();
                 let lab = match options.backend {
-                    BackendKind::Embedded if !options.keep => format!("{index:06}"),
+                    BackendKind::Embedded if !options.keep => index.to_string(),
                     BackendKind::Kind if !options.keep => plan.lab.clone(),
                     _ => start.clone(),
                 };
@@ -204,6 +204,7 @@ fn groups(
     let groups = groups.into_values();
     let mut groups: Vec<Group> = groups.map(|it| it.into_values().collect()).collect();
     // One at a time they run as they are listed.
+    groups.sort_by_key(|group| group.iter().flat_map(|turn| &turn.indices).min().copied());
     if options.jobs > 1 {
         order(&mut groups, cases);
     }
@@ -343,16 +344,15 @@ impl Suite {
     }
 
     async fn look_at(&self, folder: &Path, plan: &Plan, why: String) -> Option<Bundle> {
+        if !self.watches {
+            return None;
+        }
         let subject = Subject {
             folder: folder.to_owned(),
             plan: Some(plan.clone()),
             why,
         };
-        if self.watches {
-            Some(bundle::lab(subject).await)
-        } else {
-            None
-        }
+        Some(bundle::lab(subject).await)
     }
 }
 
