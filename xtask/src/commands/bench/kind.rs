@@ -16,6 +16,7 @@ use miette::{IntoDiagnostic, miette};
 use serde_json::json;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::chart::Watch;
 use super::series::Series;
@@ -276,12 +277,16 @@ async fn scenarios(checkout: &Checkout) -> miette::Result<Series> {
     let cancel = CancellationToken::new();
     let begun = Instant::now();
     let cases = some(&cases, MANY);
-    let runs = cases
-        .iter()
-        .map(|case| authlab_scenario::run(case, &state, &Silent, &cancel));
+    let runs = cases.into_iter().map(|case| {
+        let (state, cancel) = (state.clone(), cancel.clone());
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            authlab_scenario::run(&case, &state, &Silent, &cancel).await
+        }))
+    });
     // Those that want the lab alone wait for it.
     let mut runs = futures_util::stream::iter(runs).buffer_unordered(2 * cores());
     while let Some(report) = runs.next().await {
+        let report = report.into_diagnostic()?;
         if report.outcome != authlab_scenario::report::Outcome::Passed {
             return Err(super::did_not_hold(&report, KIND));
         }
