@@ -209,7 +209,7 @@ impl Scenario {
     }
 
     /// Whether others must keep away from the lab meanwhile, a leading `configure` aside.
-    pub(crate) fn alone(&self) -> bool {
+    pub fn alone(&self) -> bool {
         self.alone
     }
 }

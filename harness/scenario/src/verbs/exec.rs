@@ -230,6 +230,12 @@ impl Verb for Exec {
         }
     }
 
+    /// A program that somebody at a browser logs in asks every 5 s whether that is done, where it is
+    /// a device (RFC 8628, section 3.5).
+    fn weight(&self) -> usize {
+        if self.browser.is_some() { 50 } else { 5 }
+    }
+
     fn needs(&self) -> Option<Capability> {
         Some(self.program.capability())
     }

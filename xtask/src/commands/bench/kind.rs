@@ -10,7 +10,7 @@ use authlab_lab::lifecycle;
 use authlab_lab::plan::Plan;
 use authlab_lab::state::{BackendKind, STATE_FILE};
 use authlab_lab::tools::{self, Terminal};
-use authlab_scenario::Silent;
+use authlab_scenario::{Scenario, Silent};
 use futures_util::StreamExt as _;
 use miette::{IntoDiagnostic, miette};
 use serde_json::json;
@@ -276,14 +276,15 @@ async fn scenarios(checkout: &Checkout) -> miette::Result<Series> {
     let state = host.state().folder().join(STATE_FILE);
     let cancel = CancellationToken::new();
     let begun = Instant::now();
-    let cases = some(&cases, MANY);
+    // Those that want the lab alone last: while they wait, they keep others from running.
+    let mut cases = some(&cases, MANY);
+    cases.sort_by_key(|case| case.scenario().is_ok_and(Scenario::alone));
     let runs = cases.into_iter().map(|case| {
         let (state, cancel) = (state.clone(), cancel.clone());
         AbortOnDropHandle::new(tokio::spawn(async move {
             authlab_scenario::run(&case, &state, &Silent, &cancel).await
         }))
     });
-    // Those that want the lab alone wait for it.
     let mut runs = futures_util::stream::iter(runs).buffer_unordered(2 * cores());
     while let Some(report) = runs.next().await {
         let report = report.into_diagnostic()?;
