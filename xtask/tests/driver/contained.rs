@@ -1,9 +1,11 @@
-//! What can go wrong under a lab of containers: an image is gone.
+//! What can go wrong under a lab of containers: an image is gone, a part is killed, the API server
+//! refuses its file.
 
 use std::time::{Duration, Instant};
 
-use crate::components::build_containers;
+use crate::components::{build_containers, docker};
 use crate::root::Root;
+use crate::talk::within;
 
 /// From when a fault can be seen to the end of the lab.
 const SOON: Duration = Duration::from_secs(10);
@@ -59,5 +61,98 @@ fn an_image_that_is_gone() {
         "{said}"
     );
     assert!(said.contains("`cargo xtask images` builds it"), "{said}");
+    root.assert_clean();
+}
+
+/// Containers of labs in `root`, by name.
+fn containers(root: &Root) -> Vec<String> {
+    let label = root.path(".authlab/labs").display().to_string();
+    let listed = docker(&[
+        "ps",
+        "--all",
+        "--no-trunc",
+        "--format",
+        "{{.Names}}\t{{.Labels}} {{.Mounts}}",
+    ]);
+    let ours = listed.lines().filter(|line| line.contains(&label));
+    let names = ours.filter_map(|line| Some(line.split_once('\t')?.0.to_owned()));
+    names.collect()
+}
+
+#[test]
+#[ignore = "needs Docker and the images of kind labs"]
+fn a_part_that_is_killed() {
+    let root = root();
+    for part in ["node", "etcd", "dex"] {
+        let up = root
+            .real_command(&["up", "dex", "--backend", "kind"])
+            .output()
+            .unwrap();
+        assert!(up.status.success(), "{}", root.plain(&up.stderr));
+        let all = containers(&root);
+        let is_node = |name: &&String| name.ends_with("-control-plane");
+        let node = all.iter().find(is_node).unwrap();
+        let begun = Instant::now();
+        let named = match part {
+            "node" => {
+                docker(&["kill", node]);
+                format!("the node {node} does not run any more: ")
+            }
+            "etcd" => {
+                docker(&["exec", node, "pkill", "-KILL", "-x", "etcd"]);
+                "etcd ended in the cluster's node".to_owned()
+            }
+            _ => {
+                let dex = all.iter().find(|name| !is_node(name)).unwrap();
+                docker(&["kill", dex]);
+                "dex ended: ".to_owned()
+            }
+        };
+        let ended = within(SOON, || {
+            root.folders().is_empty() && root.labelled().is_empty()
+        });
+        assert!(
+            ended,
+            "{part}: after {:?}: {:?}",
+            begun.elapsed(),
+            root.folders()
+        );
+        assert_eq!(containers(&root), Vec::<String>::new(), "{part}");
+        let said = root.done(&["status"]);
+        assert!(
+            said.contains(&format!("dex-kind  has died: {named}")),
+            "{said}"
+        );
+        assert!(said.contains("help: "), "{said}");
+        assert!(said.lines().count() > 4, "without its last words: {said}");
+        root.assert_clean();
+    }
+}
+
+#[test]
+#[ignore = "needs Docker and the images of kind labs"]
+fn a_file_that_the_api_server_of_a_cluster_refuses_at_its_start() {
+    build_containers();
+    let root = Root::new();
+    root.link_components();
+    let up = || {
+        let begun = Instant::now();
+        let mut driver = root.real_command(&["up", "forge", "--backend", "kind"]);
+        (driver.output().unwrap(), begun.elapsed())
+    };
+    let (good, usual) = up();
+    assert!(good.status.success(), "{}", root.plain(&good.stderr));
+    root.done(&["down"]);
+    let file = std::fs::read_to_string(root.path("fixtures/kubernetes/forge.yaml")).unwrap();
+    let wrong = file.replace("audiences: [kube]", "audiences: []");
+    root.write("fixtures/kubernetes/forge.yaml", &wrong);
+    let (up, took) = up();
+    let said = root.plain(&up.stderr);
+    assert_eq!(up.status.code(), Some(2), "{said}");
+    // It can be seen once a cluster has come to its API server, which is before it is of use.
+    assert!(took < usual + SOON, "{took:?} after {usual:?}: {said}");
+    assert!(said.contains("kube-apiserver refused to start"), "{said}");
+    assert!(said.contains("fixtures/kubernetes/forge.yaml:6:"), "{said}");
+    assert_eq!(containers(&root), Vec::<String>::new());
     root.assert_clean();
 }
