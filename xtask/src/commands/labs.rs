@@ -1,16 +1,20 @@
 //! Commands on labs that outlive them: `up`, `down`, `status`, `env`, `render`, and the host itself.
 
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use authlab_lab::background;
 use authlab_lab::checkout::Checkout;
+use authlab_lab::exec;
 use authlab_lab::lifecycle::{self, Entry, UpError};
 use authlab_lab::obituary;
 use authlab_lab::plan::{self, Plan, Text};
 use authlab_lab::render;
 use authlab_lab::source::nearest;
 use authlab_lab::state::{BackendKind, State};
-use miette::{Diagnostic as _, WrapErr, miette};
+use miette::{Diagnostic as _, IntoDiagnostic as _, WrapErr, miette};
 
 use super::{Ended, existing, interrupted, interruptible, prepare_tools, reap, runtime, warn};
 use crate::cli::{DownArgs, EnvArgs, RenderArgs, Shell, StatusArgs, UpArgs};
@@ -152,16 +156,53 @@ pub fn status(args: &StatusArgs) -> Ended {
 pub fn env(args: &EnvArgs) -> Ended {
     let state = running(args.lab.as_deref())?;
     for (name, value) in state.environment() {
-        let quoted = value.replace('\'', r"'\''");
-        match args.shell {
-            Shell::Posix => terminal::line(format_args!("export {name}='{quoted}'")),
-            Shell::Fish => terminal::line(format_args!(
-                "set -gx {name} '{}'",
-                value.replace('\'', r"\'")
-            )),
-        }
+        terminal::line(match args.shell {
+            Shell::Posix => format!("export {name}={}", posix(&value)),
+            Shell::Fish => format!("set -gx {name} {}", fish(&value)),
+        });
+    }
+    if let Some(folder) = plugin(&state)? {
+        let folder = folder.display().to_string();
+        terminal::line(match args.shell {
+            Shell::Posix => format!("export PATH={}:\"$PATH\"", posix(&folder)),
+            Shell::Fish => format!("set -gx PATH {} $PATH", fish(&folder)),
+        });
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn posix(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+fn fish(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"\'"))
+}
+
+/// What kubectl looks for on PATH when a kubeconfig says `kubectl oidc-login`.
+const PLUGIN: &str = "kubectl-oidc_login";
+
+/// A folder of the lab in which kubectl finds kubelogin, where people log in by it and it is not on
+/// PATH under the name of a plugin.
+fn plugin(state: &State) -> miette::Result<Option<PathBuf>> {
+    let checkout = Checkout::here();
+    let root = checkout.root();
+    let kubeconfig = std::fs::read_to_string(&state.api_server.kubeconfig).into_diagnostic()?;
+    if !kubeconfig.contains("oidc-login") || exec::find(root, PLUGIN).is_some() {
+        return Ok(None);
+    }
+    let Some(kubelogin) = exec::find(root, "kubelogin") else {
+        terminal::note(
+            "no kubelogin here, by which kubectl logs people in: `cargo xtask tools kubelogin` builds it",
+        );
+        return Ok(None);
+    };
+    let folder = state.folder().join("bin");
+    std::fs::create_dir_all(&folder).into_diagnostic()?;
+    match symlink(kubelogin, folder.join(PLUGIN)) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).into_diagnostic(),
+        _ => Ok(Some(folder)),
+    }
 }
 
 /// `cargo xtask render`

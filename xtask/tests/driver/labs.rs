@@ -46,6 +46,39 @@ fn a_lab_goes_up_answers_and_goes_down_without_a_trace() {
 }
 
 #[test]
+fn kubectl_finds_the_kubelogin_that_is_here() {
+    let root = Root::real();
+    root.done(&["up", "dex"]);
+    let env = |path: &Path| {
+        let output = root.command(&["env"]).env("PATH", path).output().unwrap();
+        let said = root.plain(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        (String::from_utf8(output.stdout).unwrap(), said)
+    };
+    let empty = root.path("empty");
+    let (variables, said) = env(&empty);
+    assert!(!variables.contains("PATH="), "{variables}");
+    assert!(
+        said.contains("`cargo xtask tools kubelogin` builds it"),
+        "{said}"
+    );
+
+    root.write("programs/kubelogin", "");
+    let folder = root.path(".authlab/labs/dex-embedded/bin");
+    for _ in 0..2 {
+        let (variables, said) = env(&root.path("programs"));
+        let first = format!("export PATH='{}':\"$PATH\"\n", folder.display());
+        assert!(variables.ends_with(&first), "{variables}");
+        assert_eq!(said, "");
+    }
+    let plugin = std::fs::read_link(folder.join("kubectl-oidc_login")).unwrap();
+    assert_eq!(plugin, root.path("programs/kubelogin"));
+    let (variables, said) = env(&folder);
+    assert!(!variables.contains("export PATH="), "{variables}");
+    assert_eq!(said, "");
+}
+
+#[test]
 fn two_that_start_the_same_lab_at_once_share_it() {
     let root = Root::new();
     let ups: Vec<_> = (0..3)
