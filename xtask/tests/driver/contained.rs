@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use crate::components::{build_containers, docker};
 use crate::root::Root;
-use crate::talk::within;
 
 /// From when a fault can be seen to the end of the lab.
 const SOON: Duration = Duration::from_secs(10);
@@ -92,7 +91,6 @@ fn a_part_that_is_killed() {
         let all = containers(&root);
         let is_node = |name: &&String| name.ends_with("-control-plane");
         let node = all.iter().find(is_node).unwrap();
-        let begun = Instant::now();
         let named = match part {
             "node" => {
                 docker(&["kill", node]);
@@ -108,15 +106,7 @@ fn a_part_that_is_killed() {
                 "dex ended: ".to_owned()
             }
         };
-        let ended = within(SOON, || {
-            root.folders().is_empty() && root.labelled().is_empty()
-        });
-        assert!(
-            ended,
-            "{part}: after {:?}: {:?}",
-            begun.elapsed(),
-            root.folders()
-        );
+        root.assert_ends_within(SOON, part);
         assert_eq!(containers(&root), Vec::<String>::new(), "{part}");
         let said = root.done(&["status"]);
         assert!(

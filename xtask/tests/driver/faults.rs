@@ -130,17 +130,8 @@ fn a_component_that_is_killed() {
     for program in ["etcd", "kube-apiserver", "kube-controller-manager", "dex"] {
         let up = process(&root, &["up", "dex"]).output().unwrap();
         assert!(up.status.success(), "{}", root.plain(&up.stderr));
-        let begun = Instant::now();
         send(running(&root, program)[0], Signal::KILL);
-        let ended = within(SOON, || {
-            root.folders().is_empty() && root.labelled().is_empty()
-        });
-        assert!(
-            ended,
-            "{program}: after {:?}: {:?}",
-            begun.elapsed(),
-            root.folders()
-        );
+        root.assert_ends_within(SOON, program);
         let said = root.done(&["status"]);
         let named = format!("dex-process  has died: {program} ended: signal: 9 (SIGKILL)\n");
         assert!(said.contains(&named), "{said}");
@@ -236,11 +227,7 @@ fn a_disk_that_fills_up_under_a_running_lab() {
     let up = process(&root, &["up", "forge"]).output().unwrap();
     assert!(up.status.success(), "{}", root.plain(&up.stderr));
     mount.fill();
-    let begun = Instant::now();
-    let ended = within(SOON, || {
-        root.folders().is_empty() && root.labelled().is_empty()
-    });
-    assert!(ended, "after {:?}: {:?}", begun.elapsed(), root.folders());
+    root.assert_ends_within(SOON, "etcd");
     let said = root.done(&["status"]);
     let named = "forge-process  has died: etcd cannot go on: no space left on device (";
     assert!(said.contains(named), "{said}");
@@ -258,11 +245,7 @@ fn a_keycloak_that_is_killed() {
     let up = process(&root, &["up", "keycloak"]).output().unwrap();
     assert!(up.status.success(), "{}", root.plain(&up.stderr));
     send(running(&root, "java")[0], Signal::KILL);
-    let begun = Instant::now();
-    let ended = within(SOON, || {
-        root.folders().is_empty() && root.labelled().is_empty()
-    });
-    assert!(ended, "after {:?}: {:?}", begun.elapsed(), root.folders());
+    root.assert_ends_within(SOON, "keycloak");
     let said = root.done(&["status"]);
     assert!(
         said.contains("keycloak-process  has died: keycloak ended\n"),

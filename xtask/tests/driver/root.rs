@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use authlab_lab::folder::LABEL;
 use authlab_lab::process;
 use serde_json::Value;
+
+use crate::talk::within;
 
 /// A forge that the API server trusts.
 const FORGE: &str = "description: a forge
@@ -180,6 +183,14 @@ impl Root {
                 (ours && process::started(pid).is_ok()).then_some(pid)
             })
             .collect()
+    }
+
+    /// Whatever runs ends soon enough, and by itself.
+    pub fn assert_ends_within(&self, bound: Duration, whose: &str) {
+        let ended = within(bound, || {
+            self.folders().is_empty() && self.labelled().is_empty()
+        });
+        assert!(ended, "{whose}: after {bound:?}: {:?}", self.folders());
     }
 
     /// Nothing is left of any lab, without any help.
