@@ -185,13 +185,11 @@ const PLUGIN: &str = "kubectl-oidc_login";
 /// A folder of the lab in which kubectl finds kubelogin, where people log in by it and it is not on
 /// PATH under the name of a plugin.
 fn plugin(state: &State) -> miette::Result<Option<PathBuf>> {
-    let checkout = Checkout::here();
-    let root = checkout.root();
     let kubeconfig = std::fs::read_to_string(&state.api_server.kubeconfig).into_diagnostic()?;
-    if !kubeconfig.contains("oidc-login") || exec::find(root, PLUGIN).is_some() {
+    if !kubeconfig.contains("oidc-login") || exec::on_path(PLUGIN).is_some() {
         return Ok(None);
     }
-    let Some(kubelogin) = exec::find(root, "kubelogin") else {
+    let Some(kubelogin) = exec::find(Checkout::here().root(), "kubelogin") else {
         terminal::note(
             "no kubelogin here, by which kubectl logs people in: `cargo xtask tools kubelogin` builds it",
         );

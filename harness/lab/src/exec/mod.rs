@@ -38,7 +38,8 @@ pub const KEEPER: &str = "__keep";
 pub const FOLLOWER: &str = "__follow";
 
 /// Where the first program of this name lies on PATH.
-pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+#[must_use]
+pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
         .map(|folder| folder.join(name))
