@@ -174,8 +174,11 @@ pub async fn reap(path: &Path) -> io::Result<bool> {
     let taken = until(&what, LOOKED_AT, || {
         std::future::ready(match lock.try_lock() {
             Ok(()) => Look::Ready(true),
-            // A killed process holds its files a little longer than it can be seen to live.
-            Err(TryLockError::WouldBlock) if is_dead(path) => Look::NotYet("it is held".to_owned()),
+            // A killed process holds its files a little longer than it can be seen to live; and
+            // somebody may only look.
+            Err(TryLockError::WouldBlock) if is_dead(path) || !owned(path) => {
+                Look::NotYet("it is held".to_owned())
+            }
             Err(TryLockError::WouldBlock) => Look::Ready(false),
             Err(TryLockError::Error(error)) => Look::Failed(error.to_string()),
         })

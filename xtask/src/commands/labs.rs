@@ -86,11 +86,13 @@ fn describe(state: &State) {
 pub fn down(args: &DownArgs) -> Ended {
     interruptible(async |cancel| {
         let checkout = Checkout::here();
+        // Before the dead are removed: a lab whose host dies meanwhile is among these, or removed.
+        let mut entries = lifecycle::list(&checkout);
         let reaped = lifecycle::reap(&checkout).await;
         for id in &reaped {
             terminal::line(format_args!("{id}  removed (its host had died)"));
         }
-        let entries = lifecycle::list(&checkout);
+        entries.retain(|entry| !reaped.contains(&entry.id));
         let chosen: Vec<&Entry> = if args.labs.is_empty() {
             entries.iter().filter(|entry| entry.background).collect()
         } else {

@@ -91,3 +91,25 @@ fn a_host_at_any_moment() {
         }
     });
 }
+
+#[test]
+fn a_host_while_its_lab_is_taken_down() {
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let root = Root::new();
+                for round in 0..5 {
+                    root.done(&["up", "forge"]);
+                    let host = root.labelled()[0];
+                    let talk = Talk::start(&root, &["down"]);
+                    let moment = RandomState::new().hash_one(round) % 10;
+                    within(Duration::from_millis(moment), || false);
+                    send(host, Signal::KILL);
+                    let (status, said) = talk.end();
+                    assert_eq!(status.code(), Some(0), "{said}");
+                    root.assert_clean();
+                }
+            });
+        }
+    });
+}
