@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use authlab_lab::bundle::{REDACTED, is_common_word};
 use authlab_lab::render::Values;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,9 +13,6 @@ use serde_json::Value;
 
 use crate::report::StepReport;
 
-/// Stands where a secret stood.
-const REDACTED: &str = "[redacted]";
-
 /// Knows every secret of a scenario and removes it from texts: the last line of defence behind
 /// types that cannot be printed.
 #[derive(Debug, Default)]
@@ -23,11 +21,12 @@ pub(crate) struct Redactor {
 }
 
 impl Redactor {
-    /// A secret that must appear nowhere. Texts of fewer than 6 characters are too common to be
-    /// told apart from others.
+    /// A secret that must appear nowhere. Common words, and texts of fewer than 6 characters, cannot
+    /// be told apart from others.
     pub fn learn(&mut self, secret: &SecretString) {
         let text = secret.expose_secret();
         if text.len() < 6
+            || is_common_word(text)
             || self
                 .secrets
                 .iter()
@@ -323,5 +322,14 @@ mod tests {
         let mut text = "a s3cret-token.longer b s3cret-token c".to_owned();
         redactor.clean(&mut text);
         assert_eq!(text, "a [redacted] b [redacted] c");
+    }
+
+    #[test]
+    fn a_login_by_password_is_said_so_where_that_is_the_password_too() {
+        let mut redactor = Redactor::default();
+        redactor.learn(&"password".into());
+        let mut text = "login admin at dex by password".to_owned();
+        redactor.clean(&mut text);
+        assert_eq!(text, "login admin at dex by password");
     }
 }

@@ -12,5 +12,5 @@ pub use archive::Bundle;
 pub use export::kind_export;
 pub use gather::{Subject, lab};
 pub use machine::machine;
-pub use scrub::{REDACTED, Scrubber};
+pub use scrub::{REDACTED, Scrubber, is_common_word};
 pub use secrets::Secrets;

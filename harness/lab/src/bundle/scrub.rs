@@ -147,6 +147,13 @@ fn compile(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a pattern of this file")
 }
 
+/// Whether a secret is a word that stands in every text, as `password` is in many a guide: to take it
+/// out of sentences hides nothing and makes them unreadable.
+#[must_use]
+pub fn is_common_word(secret: &str) -> bool {
+    WORDS.contains(&secret)
+}
+
 impl Scrubber {
     /// Takes these out, and what has the shape of a secret.
     #[must_use]
@@ -154,7 +161,7 @@ impl Scrubber {
         let (mut anywhere, mut words) = (BTreeSet::new(), BTreeSet::new());
         for secret in secrets {
             let secret = secret.trim();
-            if secret.len() < SHORT || WORDS.contains(&secret) {
+            if secret.len() < SHORT || is_common_word(secret) {
                 continue;
             }
             let into = match secret.len() < LONG {
