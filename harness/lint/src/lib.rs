@@ -6,11 +6,13 @@
 //!
 //! ```
 //! use authlab_lab::source::Source;
-//! let file = "apiVersion: apiserver.config.k8s.io/v1\n\
-//!             kind: AuthenticationConfiguration\n\
-//!             jwt:\n\
-//!             - issuer: {url: https://dex.example, audiences: [kube]}\n\
-//!               claimMappings: {username: {claim: name, prefix: ''}}\n";
+//! let file = "
+//! apiVersion: apiserver.config.k8s.io/v1
+//! kind: AuthenticationConfiguration
+//! jwt:
+//! - issuer: {url: https://dex.example, audiences: [kube]}
+//!   claimMappings: {username: {claim: name, prefix: ''}}
+//! ";
 //! let findings = authlab_lint::Lint::files(vec![Source::new("auth.yaml", file)]).findings;
 //! assert_eq!(findings[0].rule.id, "system-names");
 //! ```
