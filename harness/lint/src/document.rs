@@ -117,14 +117,19 @@ impl Document {
     }
 }
 
-fn listed<'n>(path: &str, node: &'n Node) -> Vec<(String, &'n Node)> {
-    let Kind::List(items) = &node.kind else {
-        return Vec::new();
-    };
-    let items = items.iter().enumerate();
-    items
-        .map(|(index, item)| (format!("{path}[{index}]"), item))
-        .collect()
+/// The items of a list with their paths. One that lacks its `- ` counts too: that is told of, and in the
+/// same run what is wrong inside of it.
+pub(crate) fn listed<'n>(path: &str, node: &'n Node) -> Vec<(String, &'n Node)> {
+    match &node.kind {
+        Kind::List(items) => {
+            let items = items.iter().enumerate();
+            items
+                .map(|(index, item)| (format!("{path}[{index}]"), item))
+                .collect()
+        }
+        Kind::Map(_) => vec![(path.to_owned(), node)],
+        _ => Vec::new(),
+    }
 }
 
 /// Whether a mapping is an authenticator by what is in it.

@@ -284,6 +284,24 @@ fn places_are_those_of_the_file() {
 }
 
 #[test]
+fn what_lacks_its_dash_is_looked_at_all_the_same() {
+    let rules = |rules: &str| {
+        let sample =
+            format!("claimMappings: {{username: {{claim: sub, prefix: 'x:'}}}}\n{rules}\n");
+        ids(&[("guide.md", format!("```yaml\n{sample}```\n"))])
+    };
+    assert_eq!(
+        rules("claimValidationRules:\n  expression: claims.exp - claims.nbf <= 86400"),
+        ["not-a-list", "nbf-may-be-absent"]
+    );
+    let empty = "claimMappings: {username: {claim: name, prefix: ''}}";
+    let user = "userValidationRules:\n  expression: \"!user.username.startsWith('system:')\"";
+    assert_eq!(ids(&[one(&format!("  {empty}"))]), ["system-names"]);
+    let sample = format!("```yaml\n{empty}\n{user}\n```\n");
+    assert_eq!(ids(&[("guide.md", sample)]), ["not-a-list"]);
+}
+
+#[test]
 fn what_is_meant_is_not_told() {
     let plain = "  claimMappings: {username: {claim: name, prefix: ''}}";
     assert_eq!(ids(&[one(plain)]), ["system-names"]);

@@ -93,11 +93,11 @@ pub(crate) fn email(
             .expressions()
             .iter()
             .any(|(_, source)| source.contains("email_verified"));
-        let rules = crate::document::items(authenticator.node, "claimValidationRules");
+        let rules = authenticator.listed("claimValidationRules");
         by_rule
             || rules
                 .iter()
-                .any(|rule| crate::document::text(rule, "claim") == Some("email_verified"))
+                .any(|(_, rule)| crate::document::text(rule, "claim") == Some("email_verified"))
     };
     let part = "claimMappings.username.expression";
     if let Some(program) = program(named(part))

@@ -10,7 +10,7 @@ pub(crate) mod trust;
 
 use authlab_authn::tree::Node;
 
-use crate::document::{items, text};
+use crate::document::{listed, text};
 
 /// An authenticator with its path in its document.
 pub(crate) struct Authenticator<'n> {
@@ -38,16 +38,15 @@ impl Authenticator<'_> {
 
     /// The expressions over `claims`, with the part that each is.
     pub(crate) fn expressions(&self) -> Vec<(String, &str)> {
-        let count = |list: &str| items(self.node, list).len();
         let mappings = ["username", "groups", "uid"];
         let mut parts: Vec<String> = mappings
             .map(|mapping| format!("claimMappings.{mapping}.expression"))
             .into();
-        for index in 0..count("claimMappings.extra") {
-            parts.push(format!("claimMappings.extra[{index}].valueExpression"));
+        for (item, _) in self.listed("claimMappings.extra") {
+            parts.push(format!("{item}.valueExpression"));
         }
-        for index in 0..count("claimValidationRules") {
-            parts.push(format!("claimValidationRules[{index}].expression"));
+        for (item, _) in self.listed("claimValidationRules") {
+            parts.push(format!("{item}.expression"));
         }
         let found = parts.into_iter().filter_map(|part| {
             let text = text(self.node, &part)?;
@@ -56,12 +55,17 @@ impl Authenticator<'_> {
         found.collect()
     }
 
+    /// The items of one of its lists, with the part that each is.
+    pub(crate) fn listed(&self, list: &str) -> Vec<(String, &Node)> {
+        let found = self.node.at(list);
+        found.map_or_else(Vec::new, |node| listed(list, node))
+    }
+
     /// The expressions over `user`.
     pub(crate) fn user_rules(&self) -> Vec<&str> {
-        let rules = items(self.node, "userValidationRules");
+        let rules = self.listed("userValidationRules").into_iter();
         rules
-            .iter()
-            .filter_map(|rule| text(rule, "expression"))
+            .filter_map(|(_, rule)| text(rule, "expression"))
             .collect()
     }
 }
