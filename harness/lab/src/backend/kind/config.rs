@@ -84,7 +84,7 @@ impl Kubeadm {
 }
 
 /// One node, whose image brings its own pod network, and workers, which get theirs later (see
-/// `nodes.rs`). `more_flags` are the API server's, a repeated one several times.
+/// `workers.rs`). `more_flags` are the API server's, a repeated one several times.
 pub(super) fn text(
     image: &str,
     port: u16,

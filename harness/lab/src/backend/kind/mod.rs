@@ -8,17 +8,18 @@ mod cause;
 mod config;
 mod container;
 mod docker;
-mod nodes;
+mod node;
+mod workers;
 
 pub(super) use self::cause::of as cause;
 pub(crate) use self::container::PROGRAM as RUNNER;
 pub use self::container::runner;
+pub(super) use self::node::Node;
 
 use std::ffi::OsString;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use authlab_pki::Algorithm;
@@ -31,15 +32,13 @@ use self::config::Mounts;
 use super::process::{self, write};
 use super::{LabError, Running, Site, service_account_key};
 use crate::checkout::Checkout;
-use crate::exec::{self, Program, Start};
+use crate::exec::{Program, Start};
 use crate::folder::LABEL;
 use crate::images::{self, Image, Kind as Of};
 use crate::spec::ProviderKind;
 use crate::state::{DEFAULT_CLUSTER, Process};
 use crate::tools::{self, Silent, Terminal, run};
 
-/// Runs in a node: see there.
-const SERVE: &str = include_str!("serve");
 /// How long a container may take to be removed.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// What nodes are given for pods, in labs whose clusters have services.
@@ -284,14 +283,11 @@ impl Workshop {
 
     /// The node of a cluster that is to be made, in which the API server has these files.
     pub(super) fn node(&self, site: &Site, cluster: &str, folder: &Path) -> Result<Node, LabError> {
-        let name = cluster_name(&site.folder, cluster);
-        Ok(Node {
-            docker: self.docker.clone(),
-            container: format!("{name}-control-plane"),
-            name,
-            script: write(folder.join("serve"), SERVE.as_bytes())?,
-            is_new: AtomicBool::new(true),
-        })
+        Node::new(
+            cluster_name(&site.folder, cluster),
+            folder,
+            self.docker.clone(),
+        )
     }
 
     /// Makes the cluster of a node, whose API server answers on `port` and has these flags beside
@@ -328,7 +324,7 @@ impl Workshop {
             ),
             server: folder.to_owned(),
             lab_ca: site.folder.join("ca.pem"),
-            workers: nodes::folders(site, cluster)?,
+            workers: workers::folders(site, cluster)?,
         };
         let issuer = site.service_account_issuer(cluster)?;
         flags.extend(issuer.map(|issuer| ("service-account-issuer".to_owned(), issuer)));
@@ -348,13 +344,13 @@ impl Workshop {
             site.folder.join(format!("{cluster}-kind.yaml")),
             text.as_bytes(),
         )?;
-        self.create(site, &node.name, &config).await?;
-        nodes::connect(&node.container, &mounts.workers, is_official).await?;
+        self.create(site, node.name(), &config).await?;
+        workers::connect(node.container(), &mounts.workers, is_official).await?;
         if site.plan.services.is_empty() {
             return Ok(());
         }
         let mut load = Command::new(&self.kind);
-        load.args(["load", "docker-image", "--name", &node.name]);
+        load.args(["load", "docker-image", "--name", node.name()]);
         for of in IN_PODS {
             load.arg(self.image(of).await?);
         }
@@ -385,64 +381,5 @@ fn kind_failed(what: &str, lines: &[String]) -> LabError {
         component: "kind".to_owned(),
         what: what.to_owned(),
         lines: run::last(lines),
-    }
-}
-
-/// The node that the API server of a cluster runs in.
-#[derive(Debug)]
-pub(super) struct Node {
-    /// The cluster's name.
-    name: String,
-    container: String,
-    docker: (&'static str, OsString),
-    script: PathBuf,
-    /// Its first API server runs as kubeadm has started it.
-    is_new: AtomicBool,
-}
-
-impl Node {
-    /// What starts the API server with the flags that are added to its arguments, and lives as long
-    /// as it does.
-    pub(super) fn server(&self, site: &Site, name: &str) -> Result<Program, LabError> {
-        self.program(site, name, "run")
-    }
-
-    /// Lives as long as the node's etcd. The node looks after its controllers itself.
-    pub(super) fn controllers(&self, site: &Site, name: &str) -> Result<Program, LabError> {
-        self.program(site, name, "guard")
-    }
-
-    /// Docker's client as a component of the lab; it begins again when it is cut off.
-    fn program(&self, site: &Site, name: &str, word: &str) -> Result<Program, LabError> {
-        let script = self.script.clone().into_os_string();
-        let container = self.container.clone().into();
-        let exec = ["exec", "--env", exec::TOLD].map(OsString::from);
-        let serve = [container, "bash".into(), script, word.into()];
-        Ok(exec::followed(Program {
-            name: name.to_owned(),
-            path: docker::program()?,
-            args: exec.into_iter().chain(serve).collect(),
-            folder: site.folder.clone(),
-            environment: vec![self.docker.clone()],
-        }))
-    }
-
-    /// Ends the API server, and returns when it is gone; but not the first one, which has yet to be
-    /// followed.
-    pub(super) async fn make_room(&self) -> Result<(), LabError> {
-        if self.is_new.swap(false, Ordering::Relaxed) {
-            return Ok(());
-        }
-        let script = self.script.display().to_string();
-        docker::ask(&["exec", &self.container, "bash", &script, "end"])
-            .await
-            .map(drop)
-    }
-
-    /// What its first API servers have written to their logs, if there are any yet.
-    pub(super) async fn first_words(&self) -> String {
-        let cut = r"cat /var/log/pods/kube-system_kube-apiserver-*/*/*.log | sed 's/^[^ ]* std[a-z]* [FP] //'";
-        let said = docker::ask(&["exec", &self.container, "bash", "-c", cut]).await;
-        said.unwrap_or_default()
     }
 }
