@@ -1,6 +1,8 @@
 //! What can go wrong under a lab of containers: an image is gone, a part is killed, the API server
 //! refuses its file.
 
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use crate::components::{build_containers, docker};
@@ -16,42 +18,43 @@ fn root() -> Root {
     root
 }
 
-/// Docker's client, which stands in for itself on PATH: the image is gone when it is looked for once
-/// more, just before it is used.
-const FORGETFUL: &str = r#"#!/bin/sh
-case "$*" in
+/// For Docker's client: the image is gone when it is looked for once more, just before it is used.
+const FORGETFUL: &str = r#"
   "image inspect --format {{.Id}} authlab/node:"*)
     echo "Error: No such image: $5" >&2
     exit 1
-    ;;
-esac
-exec REAL "$@"
-"#;
+    ;;"#;
+/// For Docker's client: whoever guards a node's etcd comes to it only when the file is there.
+const LATE: &str = r#"
+  exec*guard)
+    until [ -e FILE ]; do sleep 0.1; done
+    ;;"#;
+
+/// Waits for the next etcd.
+const ANOTHER: &str = "until pgrep -x etcd; do sleep 0.1; done";
+
+/// A PATH on which Docker's client is one that first does as this branch of a `case` says.
+fn path_with_docker(root: &Root, branch: &str) -> OsString {
+    let path = std::env::var_os("PATH").unwrap();
+    let mut real = std::env::split_paths(&path).map(|folder| folder.join("docker"));
+    let real = real.find(|file| file.is_file()).unwrap();
+    let real = real.display();
+    let script = format!("#!/bin/sh\ncase \"$*\" in{branch}\nesac\nexec {real} \"$@\"\n");
+    root.write("bin/docker", &script);
+    let program = root.path("bin/docker");
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let ours = [root.path("bin")].into_iter();
+    std::env::join_paths(ours.chain(std::env::split_paths(&path))).unwrap()
+}
 
 #[test]
 #[ignore = "needs Docker and the images of kind labs"]
 fn an_image_that_is_gone() {
-    use std::os::unix::fs::PermissionsExt;
-
     let root = root();
-    let path = std::env::var_os("PATH").unwrap();
-    let mut folders = std::env::split_paths(&path);
-    let real = folders
-        .find(|folder| folder.join("docker").is_file())
-        .unwrap();
-    let real = real.join("docker").display().to_string();
-    root.write("bin/docker", &FORGETFUL.replace("REAL", &real));
-    let program = root.path("bin/docker");
-    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
-    let paths = [root.path("bin")]
-        .into_iter()
-        .chain(std::env::split_paths(&path));
+    let path = path_with_docker(&root, FORGETFUL);
     let mut up = root.real_command(&["up", "plain", "--backend", "kind"]);
     let begun = Instant::now();
-    let up = up
-        .env("PATH", std::env::join_paths(paths).unwrap())
-        .output()
-        .unwrap();
+    let up = up.env("PATH", path).output().unwrap();
     let said = root.plain(&up.stderr);
     assert_eq!(up.status.code(), Some(2), "{said}");
     assert!(begun.elapsed() < SOON * 2, "{:?}: {said}", begun.elapsed());
@@ -82,11 +85,15 @@ fn containers(root: &Root) -> Vec<String> {
 #[ignore = "needs Docker and the images of kind labs"]
 fn a_part_that_is_killed() {
     let root = root();
+    let killed = root.path("killed");
+    let late = LATE.replace("FILE", &killed.display().to_string());
+    let late = path_with_docker(&root, &late);
     for part in ["node", "etcd", "dex"] {
-        let up = root
-            .real_command(&["up", "dex", "--backend", "kind"])
-            .output()
-            .unwrap();
+        let mut up = root.real_command(&["up", "dex", "--backend", "kind"]);
+        if part == "etcd" {
+            up.env("PATH", &late);
+        }
+        let up = up.output().unwrap();
         assert!(up.status.success(), "{}", root.plain(&up.stderr));
         let all = containers(&root);
         let is_node = |name: &&String| name.ends_with("-control-plane");
@@ -98,6 +105,9 @@ fn a_part_that_is_killed() {
             }
             "etcd" => {
                 docker(&["exec", node, "pkill", "-KILL", "-x", "etcd"]);
+                // What comes in its place is no substitute.
+                docker(&["exec", node, "timeout", "30", "sh", "-c", ANOTHER]);
+                std::fs::write(&killed, "").unwrap();
                 "etcd ended in the cluster's node".to_owned()
             }
             _ => {

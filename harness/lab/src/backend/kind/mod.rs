@@ -345,6 +345,8 @@ impl Workshop {
             text.as_bytes(),
         )?;
         self.create(site, node.name(), &config).await?;
+        // Before anybody may know of the lab: etcd's end is noticed from here on.
+        node.mark().await?;
         workers::connect(node.container(), &mounts.workers, is_official).await?;
         if site.plan.services.is_empty() {
             return Ok(());

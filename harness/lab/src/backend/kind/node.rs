@@ -55,7 +55,7 @@ impl Node {
         self.program(site, name, "run")
     }
 
-    /// Lives as long as the node's etcd. The node looks after its controllers itself.
+    /// Lives as long as the etcd that was marked. The node looks after its controllers itself.
     pub(in crate::backend) fn controllers(
         &self,
         site: &Site,
@@ -85,10 +85,18 @@ impl Node {
         if self.is_new.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
+        self.run("end").await
+    }
+
+    /// Writes down which etcd it has: any other one is too late.
+    pub(in crate::backend) async fn mark(&self) -> Result<(), LabError> {
+        self.run("mark").await
+    }
+
+    async fn run(&self, word: &str) -> Result<(), LabError> {
         let script = self.script.display().to_string();
-        docker::ask(&["exec", &self.container, "bash", &script, "end"])
-            .await
-            .map(drop)
+        let run = ["exec", &self.container, "bash", &script, word];
+        docker::ask(&run).await.map(drop)
     }
 
     /// What its first API servers have written to their logs, if there are any yet.
