@@ -30,6 +30,14 @@ const LATE: &str = r#"
     until [ -e FILE ]; do sleep 0.1; done
     ;;"#;
 
+/// For Docker's client: before anybody looks at a new cluster, its API server has ended once, and been
+/// started again by the kubelet.
+const RESTLESS: &str = r#"
+  exec*mark)
+    DOCKER exec "$2" pkill -KILL -x kube-apiserver
+    DOCKER exec "$2" timeout 60 sh -c 'until ls /var/log/pods/*/kube-apiserver/1.log &&
+      kubectl --kubeconfig /etc/kubernetes/admin.conf get --raw /readyz; do sleep 0.2; done'
+    ;;"#;
 /// Waits for the next etcd.
 const ANOTHER: &str = "until pgrep -x etcd; do sleep 0.1; done";
 
@@ -38,7 +46,8 @@ fn path_with_docker(root: &Root, branch: &str) -> OsString {
     let path = std::env::var_os("PATH").unwrap();
     let mut real = std::env::split_paths(&path).map(|folder| folder.join("docker"));
     let real = real.find(|file| file.is_file()).unwrap();
-    let real = real.display();
+    let real = real.display().to_string();
+    let branch = branch.replace("DOCKER", &real);
     let script = format!("#!/bin/sh\ncase \"$*\" in{branch}\nesac\nexec {real} \"$@\"\n");
     root.write("bin/docker", &script);
     let program = root.path("bin/docker");
@@ -127,6 +136,25 @@ fn a_part_that_is_killed() {
         assert!(said.lines().count() > 4, "without its last words: {said}");
         root.assert_clean();
     }
+}
+
+#[test]
+#[ignore = "needs Docker and the images of kind labs"]
+fn an_api_server_that_ends_while_its_cluster_is_made() {
+    let root = root();
+    let mut up = root.real_command(&["up", "plain", "--backend", "kind"]);
+    let up = up.env("PATH", path_with_docker(&root, RESTLESS));
+    let up = up.output().unwrap();
+    assert!(up.status.success(), "{}", root.plain(&up.stderr));
+    let all = containers(&root);
+    docker(&["exec", &all[0], "pkill", "-KILL", "-x", "kube-apiserver"]);
+    root.assert_ends_within(SOON, "the API server");
+    let said = root.done(&["status"]);
+    assert!(
+        said.contains("plain-kind  has died: kube-apiserver "),
+        "{said}"
+    );
+    root.assert_clean();
 }
 
 #[test]
