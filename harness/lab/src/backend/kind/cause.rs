@@ -12,7 +12,7 @@ use crate::wait::{Look, until};
 /// How long Docker may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
 /// How long Docker may take to notice a node's end.
-const MOMENT: Duration = Duration::from_secs(1);
+const MOMENT: Duration = Duration::from_secs(2);
 /// What the node's own guard says first: see `serve`.
 const ETCD: &str = "etcd ended";
 /// How many lines of its log a dead node shows.

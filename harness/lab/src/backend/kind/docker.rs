@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::LabError;
 use crate::docker;
 use crate::exec::on_path;
 
-/// How often removing is tried.
-const ROUNDS: usize = 5;
+/// How long what is removed may take to be gone: somebody else may be removing it.
+const GONE: Duration = Duration::from_secs(10);
 
 /// Docker's client.
 pub(super) fn program() -> Result<PathBuf, LabError> {
@@ -104,22 +105,28 @@ fn rows<T>(text: &str, read: impl Fn(&str) -> T) -> Vec<(String, T)> {
 /// with them. Blocks until nothing is found any more: a container whose making was cut off may come
 /// to be in between.
 pub(super) fn remove(label: &str, those: impl Fn(&Path) -> bool) -> io::Result<()> {
-    let mut failed = None;
-    for _ in 0..ROUNDS {
+    let begun = Instant::now();
+    loop {
         let held = Held::look(label)?.of(&those);
         if held.containers.is_empty() && held.networks.is_empty() {
             return Ok(());
         }
         let mut gone = vec!["rm", "--force", "--volumes"];
         gone.extend(held.containers.iter().map(|(id, _)| id.as_str()));
-        if !held.containers.is_empty() {
-            failed = now(&gone).err();
-        }
+        let mut failed = match held.containers.is_empty() {
+            true => None,
+            false => now(&gone).err(),
+        };
         for (id, _) in &held.networks {
             failed = now(&["network", "rm", id]).err().or(failed);
         }
+        // Docker's client takes its time: that is pause enough.
+        if let Some(error) = failed
+            && begun.elapsed() > GONE
+        {
+            return Err(error);
+        }
     }
-    failed.map_or(Ok(()), Err)
 }
 
 /// What Docker's client answers to this, waited for.
