@@ -228,7 +228,9 @@ impl Realm<'_> {
             self.port, self.import.name
         );
         let ca = site.authority.certificate_pem();
-        self.import.is_there(&self.admin, &url, ca).await
+        let said = || "its log is that of its container in the cluster".to_owned();
+        let who = (self.program.name.as_str(), said);
+        self.import.is_there(who, &self.admin, &url, ca).await
     }
 }
 

@@ -99,11 +99,18 @@ impl Import {
     }
 
     /// Waits until the realm's discovery at `url` names the lab's issuer, then looks whether every
-    /// client and every user of the file has arrived.
+    /// client and every user of the file has arrived as the provider `name` of a lab; `said` is what
+    /// the server has written to its log meanwhile.
     ///
     /// # Errors
     /// With what is missing.
-    pub async fn is_there(&self, admin: &Admin, url: &str, ca: &str) -> Result<(), LabError> {
+    pub async fn is_there(
+        &self,
+        (name, said): (&str, impl FnOnce() -> String),
+        admin: &Admin,
+        url: &str,
+        ca: &str,
+    ) -> Result<(), LabError> {
         let http = authlab_pki::http::client(ca)?;
         let url = format!("{url}/.well-known/openid-configuration");
         let what = format!("the realm {} answers", self.name);
@@ -120,31 +127,70 @@ impl Import {
             }
         })
         .await?;
-        let there = admin.clients(&self.name).await?;
-        let missing = |list: &str, member: &str, there: &[String]| {
-            let items = self.realm[list].as_array().into_iter().flatten();
-            // The server lists no users of clients.
-            let items = items.filter(|item| item["serviceAccountClientId"].is_null());
-            let mut wanted = items.filter_map(|item| item[member].as_str());
-            wanted
-                .find(|id| !there.iter().any(|known| known.eq_ignore_ascii_case(id)))
-                .map(str::to_owned)
-        };
+        let clients = admin.clients(&self.name).await?;
         let users = admin.users(&self.name).await?;
-        let client = missing("clients", "clientId", &there).map(|id| format!("client {id}"));
-        let user = || missing("users", "username", &users).map(|name| format!("user {name}"));
-        match client.or_else(user) {
+        match missing(&self.realm, &clients, &users) {
             None => Ok(()),
-            Some(what) => Err(LabError::Api {
-                what: format!("the realm {}", self.name),
-                why: format!("it was imported without the {what}"),
+            Some(what) => Err(LabError::Component {
+                component: name.to_owned(),
+                what: format!(
+                    "took the realm of {} without a word, but it has no {what}",
+                    self.file.name
+                ),
+                lines: said(),
             }),
         }
     }
+}
+
+/// The first client or user of a realm that has not arrived.
+fn missing(realm: &Value, clients: &[String], users: &[String]) -> Option<String> {
+    let missing = |list: &str, member: &str, there: &[String]| {
+        let items = realm[list].as_array().into_iter().flatten();
+        // The server lists no users of clients.
+        let items = items.filter(|item| item["serviceAccountClientId"].is_null());
+        let mut wanted = items.filter_map(|item| item[member].as_str());
+        wanted
+            .find(|id| !there.iter().any(|known| known.eq_ignore_ascii_case(id)))
+            .map(str::to_owned)
+    };
+    let client = missing("clients", "clientId", clients).map(|id| format!("client {id}"));
+    let user = || missing("users", "username", users).map(|name| format!("user {name}"));
+    client.or_else(user)
 }
 
 /// A text among the members of a JSON object.
 fn text_of(json: &str, member: &str) -> Option<String> {
     let value: Value = serde_json::from_str(json).ok()?;
     Some(value.get(member)?.as_str()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::missing;
+
+    #[test]
+    fn what_a_server_has_left_out_of_a_realm_is_found() {
+        let realm = json!({
+            "clients": [{ "clientId": "account" }, { "clientId": "Kubernetes" }],
+            "users": [
+                { "username": "service-account-robot", "serviceAccountClientId": "robot" },
+                { "username": "Jane" },
+            ],
+        });
+        let there = |names: &[&str]| {
+            names
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect::<Vec<_>>()
+        };
+        let (clients, users) = (there(&["account", "kubernetes"]), there(&["jane"]));
+        assert_eq!(missing(&realm, &clients, &users), None);
+        let without = missing(&realm, &clients[..1], &users);
+        assert_eq!(without.as_deref(), Some("client Kubernetes"));
+        let without = missing(&realm, &clients, &[]);
+        assert_eq!(without.as_deref(), Some("user Jane"));
+    }
 }

@@ -113,7 +113,9 @@ impl Keycloaks {
         drop(door);
         let import = &realm.import;
         let url = &import.issuer;
-        import.is_there(&self.server.admin, url, &self.ca).await
+        let said = || self.server.said_since(mark);
+        let admin = &self.server.admin;
+        import.is_there((name, said), admin, url, &self.ca).await
     }
 
     /// Removes realms of labs that are gone: their hosts were killed.

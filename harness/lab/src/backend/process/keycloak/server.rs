@@ -169,6 +169,14 @@ impl Server {
         self.shared.log().len()
     }
 
+    /// The last of what it has written since.
+    pub(super) fn said_since(&self, mark: usize) -> String {
+        last_words(
+            self.shared.log().get(mark..).unwrap_or_default(),
+            LAST_LINES,
+        )
+    }
+
     /// Why it has answered with an error since: its answers seldom say.
     pub(super) fn cause_since(&self, mark: usize) -> Option<String> {
         let log = self.shared.log();
