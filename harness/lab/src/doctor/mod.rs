@@ -95,12 +95,15 @@ pub struct Verdict {
 pub const DEFAULT: &str = "embedded";
 const PROCESS: &str = "process";
 const KIND: &str = "kind";
+const EXISTING: &str = "existing";
+const ALL: [&str; 4] = [DEFAULT, PROCESS, KIND, EXISTING];
 
 /// What each backend is.
-const BACKENDS: [(&str, &str); 3] = [
+const BACKENDS: [(&str, &str); 4] = [
     (DEFAULT, "in process, pure Rust; the default"),
     (PROCESS, "the real components as plain processes"),
     (KIND, "a kind cluster, with containers beside it"),
+    (EXISTING, "a cluster of yours, by `--kubeconfig`"),
 ];
 
 /// All that was found.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{DEFAULT, Finding, KIND, Machine, PROCESS};
+use super::{ALL, Finding, Machine};
 
 const MB: u64 = 1_000_000;
 /// A lab's folder: state, logs, an etcd.
@@ -11,6 +11,8 @@ const LABS: u64 = 100 * MB;
 /// kind asks for as many: <https://kind.sigs.k8s.io/docs/user/known-issues/>, "Pod errors due to
 /// too many open files".
 const INSTANCES: u64 = 512;
+/// From the same place.
+const WATCHES: u64 = 524_288;
 /// What a lab with everything listens at, and its clients' connections.
 const PORTS: usize = 200;
 
@@ -27,7 +29,7 @@ fn disk(root: &Path, machine: &dyn Machine) -> Finding {
     match machine.free(&folder) {
         Some(free) if free < LABS => Finding::amiss(
             "disk-full",
-            &[DEFAULT, PROCESS, KIND],
+            &ALL,
             format!(
                 "{} MB are free for labs, in {}",
                 free / MB,
@@ -59,19 +61,34 @@ fn cgroups(machine: &dyn Machine) -> Option<Finding> {
 }
 
 fn inotify(machine: &dyn Machine) -> Option<Finding> {
-    let text = machine.file("/proc/sys/fs/inotify/max_user_instances")?;
-    let instances: u64 = text.trim().parse().ok()?;
-    if instances >= INSTANCES {
-        return Some(Finding::good(
-            "inotify",
-            format!("{instances} inotify instances a user"),
-        ));
+    let limit = |of: &str| -> Option<u64> {
+        let text = machine.file(&format!("/proc/sys/fs/inotify/max_user_{of}"))?;
+        text.trim().parse().ok()
+    };
+    let wanted = [("instances", INSTANCES), ("watches", WATCHES)];
+    let limits: Vec<_> = wanted
+        .into_iter()
+        .filter_map(|(of, wanted)| Some((of, limit(of)?, wanted)))
+        .collect();
+    let told: Vec<_> = limits
+        .iter()
+        .map(|(of, limit, _)| format!("{limit} inotify {of}"))
+        .collect();
+    let told = format!("{} a user", told.join(", "));
+    let low: Vec<_> = limits
+        .iter()
+        .filter(|(_, limit, wanted)| limit < wanted)
+        .map(|(of, _, wanted)| format!("fs.inotify.max_user_{of}={wanted}"))
+        .collect();
+    match (limits.is_empty(), low.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some(Finding::good("inotify", told)),
+        (false, false) => Some(Finding::note(
+            "inotify-low",
+            format!("{told}: enough for one small kind cluster"),
+            format!("for more: sudo sysctl {}", low.join(" ")),
+        )),
     }
-    Some(Finding::note(
-        "inotify-low",
-        format!("{instances} inotify instances a user: enough for one small kind cluster"),
-        format!("for more: sudo sysctl fs.inotify.max_user_instances={INSTANCES}"),
-    ))
 }
 
 /// No lab needs a certain port, unless its file names one for an issuer: the kernel gives free ones.
@@ -82,7 +99,7 @@ fn ports(machine: &dyn Machine) -> Finding {
                 sudo sysctl net.ipv4.ip_local_port_range='32768 60999' is the kernel's own range";
     if let Err(why) = machine.listen() {
         let what = format!("no port of 127.0.0.1 can be had: {why}");
-        return Finding::amiss("ports-taken", &[DEFAULT, PROCESS, KIND], what, help);
+        return Finding::amiss("ports-taken", &ALL, what, help);
     }
     match free_ports(machine) {
         Some(free) if free < PORTS => Finding::note(

@@ -49,6 +49,7 @@ impl Default for Fake {
                 ("/proc/self/cgroup", "0::/"),
                 ("/proc/self/status", ALL_CAPABILITIES),
                 ("/proc/sys/fs/inotify/max_user_instances", "1024\n"),
+                ("/proc/sys/fs/inotify/max_user_watches", "524288\n"),
             ]
             .map(|(path, text)| (path, text.to_owned()))
             .into(),
@@ -145,7 +146,10 @@ fn said(machine: &Fake) -> String {
 
 #[test]
 fn a_machine_with_everything_runs_everything() {
-    assert_eq!(said(&Fake::default()), "runs: embedded, process, kind");
+    assert_eq!(
+        said(&Fake::default()),
+        "runs: embedded, process, kind, existing"
+    );
     assert!(examine(Path::new("/checkout"), &Fake::default()).default_runs());
 }
 
@@ -203,7 +207,7 @@ fn a_missing_capability_matters_unless_dockers_runtime_does_without() {
     *status = WITHOUT_SYS_RESOURCE.to_owned();
     insta::assert_snapshot!(said(&machine));
     machine.docker = docker(&[("DefaultRuntime", "without-sys-resource".into())]);
-    assert_eq!(said(&machine), "runs: embedded, process, kind");
+    assert_eq!(said(&machine), "runs: embedded, process, kind, existing");
     assert!(RUNTIME.starts_with("#!/bin/sh\n"));
 }
 
@@ -214,6 +218,9 @@ fn the_system_and_its_disk() {
     let low = "128\n".to_owned();
     old.files
         .insert("/proc/sys/fs/inotify/max_user_instances", low);
+    let few = "8192\n".to_owned();
+    old.files
+        .insert("/proc/sys/fs/inotify/max_user_watches", few);
     insta::assert_snapshot!(said(&old));
 
     let tight = Fake {

@@ -73,7 +73,7 @@ fn programs(root: &Path, machine: &dyn Machine) -> Vec<Finding> {
         let folder = cache.ancestors().nth(3).unwrap_or(&cache);
         findings.push(Finding::amiss(
             "tools-disk",
-            &[PROCESS],
+            &[PROCESS, KIND],
             format!(
                 "{} MB are free for the tools, in {}",
                 free / MB,
