@@ -70,14 +70,19 @@ pub async fn prepare_tools(
     origin: Origin,
 ) -> miette::Result<()> {
     let (checkout, progress) = (Checkout::here(), Terminal::stderr());
+    let missing = |program| find(checkout.root(), program).is_none();
+    // People's own programs, for scenarios that run them and for who works beside a lab.
+    let kubelogin = missing("kubelogin").then_some(tools::KUBELOGIN);
     if kind == BackendKind::Process {
-        let needed = [tools::ETCD, tools::DEX, tools::kubernetes(kubernetes)];
+        let mut needed = vec![tools::ETCD, tools::DEX, tools::kubernetes(kubernetes)];
+        needed.extend(kubelogin);
         tools::ensure(checkout.root(), &needed, &progress).await?;
     }
     if kind == BackendKind::Kind {
         let mut needed = vec![tools::KIND];
-        // For scenarios that run it: official images leave nothing else to build.
-        if find(checkout.root(), "kubectl").is_none() {
+        needed.extend(kubelogin);
+        // Official images leave nothing else to build.
+        if missing("kubectl") {
             needed.push(tools::kubernetes(kubernetes));
         }
         tools::ensure(checkout.root(), &needed, &progress).await?;
