@@ -163,7 +163,7 @@ pub fn env(args: &EnvArgs) -> Ended {
             Shell::Fish => format!("set -gx {name} {}", fish(&value)),
         });
     }
-    if let Some(folder) = plugin(&state)? {
+    if let Some(folder) = programs(&state)? {
         let folder = folder.display().to_string();
         terminal::line(match args.shell {
             Shell::Posix => format!("export PATH={}:\"$PATH\"", posix(&folder)),
@@ -184,25 +184,40 @@ fn fish(value: &str) -> String {
 /// What kubectl looks for on PATH when a kubeconfig says `kubectl oidc-login`.
 const PLUGIN: &str = "kubectl-oidc_login";
 
-/// A folder of the lab in which kubectl finds kubelogin, where people log in by it and it is not on
-/// PATH under the name of a plugin.
-fn plugin(state: &State) -> miette::Result<Option<PathBuf>> {
+/// A folder of the lab with what people run beside it and is not on PATH: kubectl, and kubelogin under
+/// the name of a plugin where people log in by it.
+fn programs(state: &State) -> miette::Result<Option<PathBuf>> {
     let kubeconfig = std::fs::read_to_string(&state.api_server.kubeconfig).into_diagnostic()?;
-    if !kubeconfig.contains("oidc-login") || exec::on_path(PLUGIN).is_some() {
+    let logs_in = kubeconfig.contains("oidc-login");
+    let missing = |name| exec::on_path(name).is_none();
+    let root = Checkout::here().root().to_owned();
+    let find = |program| exec::find(&root, program);
+    let mut links = Vec::new();
+    if missing("kubectl") {
+        links.extend(find("kubectl").map(|kubectl| ("kubectl", kubectl)));
+    }
+    if logs_in && missing(PLUGIN) {
+        match find("kubelogin") {
+            Some(kubelogin) => links.push((PLUGIN, kubelogin)),
+            None => terminal::note(
+                "no kubelogin here, by which kubectl logs people in: `cargo xtask tools kubelogin` builds it",
+            ),
+        }
+    }
+    if links.is_empty() {
         return Ok(None);
     }
-    let Some(kubelogin) = exec::find(Checkout::here().root(), "kubelogin") else {
-        terminal::note(
-            "no kubelogin here, by which kubectl logs people in: `cargo xtask tools kubelogin` builds it",
-        );
-        return Ok(None);
-    };
     let folder = state.folder().join("bin");
     std::fs::create_dir_all(&folder).into_diagnostic()?;
-    match symlink(kubelogin, folder.join(PLUGIN)) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).into_diagnostic(),
-        _ => Ok(Some(folder)),
+    for (name, program) in links {
+        match symlink(program, folder.join(name)) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                return Err(error).into_diagnostic();
+            }
+            _ => {}
+        }
     }
+    Ok(Some(folder))
 }
 
 /// `cargo xtask render`
