@@ -70,6 +70,15 @@ pub struct Image {
     pub origin: String,
 }
 
+impl Image {
+    /// Whether its makers have published it, by the name in `ci/images`. A node of ours brings a
+    /// network for pods, and wants the kubelet's `cgroupDriver` to be `cgroupfs`.
+    #[must_use]
+    pub fn is_official(&self) -> bool {
+        is_official(&self.reference)
+    }
+}
+
 /// Makes sure that Docker has these images, a node being of that version of Kubernetes, and that the
 /// programs of those that are built are there. Ends soon when that is so. Dropping the future ends
 /// what is under way.

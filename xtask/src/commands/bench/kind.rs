@@ -121,17 +121,20 @@ impl Bare {
             &progress,
         )
         .await?;
+        let official = image.first().is_some_and(images::Image::is_official);
         let image = image.first().map_or("", |image| image.reference.as_str());
-        let kubelet = json!({
+        let mut kubelet = json!({
             "kind": "KubeletConfiguration",
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
-            "cgroupDriver": "cgroupfs",
             "failCgroupV1": false,
         });
+        if !official {
+            kubelet["cgroupDriver"] = "cgroupfs".into();
+        }
         let config = json!({
             "kind": "Cluster",
             "apiVersion": "kind.x-k8s.io/v1alpha4",
-            "networking": { "disableDefaultCNI": true },
+            "networking": { "disableDefaultCNI": !official },
             "kubeadmConfigPatches": [kubelet.to_string()],
             "nodes": [{ "role": "control-plane", "image": image }],
         });
