@@ -11,6 +11,8 @@ use super::LabError;
 
 /// The text in a TokenReview's `status.error` while an issuer's discovery has not succeeded.
 const NOT_INITIALIZED: &str = "oidc: authenticator not initialized";
+/// The whole text where no authenticator is for the token's issuer: another configuration is in force.
+const NOBODYS: &str = "invalid bearer token";
 
 /// The sum of the configuration in force, among the API server's metrics.
 const IN_FORCE: &str = "apiserver_authentication_config_controller_last_config_info{";
@@ -106,7 +108,7 @@ impl Admin {
         let answer = request.send().await.map_err(|error| api(path, &error))?;
         let review: Value = answer.json().await.map_err(|error| api(path, &error))?;
         match review["status"]["error"].as_str() {
-            Some(why) => Ok(!why.contains(NOT_INITIALIZED)),
+            Some(why) => Ok(!why.contains(NOT_INITIALIZED) && why != NOBODYS),
             None => Err(LabError::Api {
                 what: "a review of a token that nobody signed".to_owned(),
                 why: review.to_string(),
