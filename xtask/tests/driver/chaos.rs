@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use authlab_lab::folder::LABEL;
 use authlab_lab::process;
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, ResourceExt as _};
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use rustix::process::Signal;
 
 use crate::components::{build_containers, docker};
@@ -26,6 +28,11 @@ const LONG: Duration = Duration::from_secs(240);
 #[test]
 fn on_embedded() {
     chaos("embedded", ["forge", "plain"], Duration::from_millis(250));
+}
+
+#[test]
+fn on_existing() {
+    chaos("existing", ["plain", "forge"], Duration::from_millis(400));
 }
 
 #[test]
@@ -66,6 +73,34 @@ struct Bystanders {
     process: Child,
     /// The name of container and network, where there is Docker.
     docker: Option<String>,
+}
+
+/// Of the cluster that exists already, where that is the backend: an embedded lab of another root.
+const KUBECONFIG: &str = "kubeconfig";
+
+/// What a cluster has that carries the label of a lab.
+fn of_labs(kubeconfig: &Path) -> Vec<String> {
+    let rights = "rbac.authorization.k8s.io";
+    let kinds = [
+        ("", "Namespace"),
+        (rights, "ClusterRole"),
+        (rights, "ClusterRoleBinding"),
+    ];
+    let file = Kubeconfig::read_from(kubeconfig).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let options = KubeConfigOptions::default();
+        let config = Config::from_custom_kubeconfig(file, &options).await;
+        let client = kube::Client::try_from(config.unwrap()).unwrap();
+        let mut found = Vec::new();
+        for (group, kind) in kinds {
+            let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
+            let all: Api<DynamicObject> = Api::all_with(client.clone(), &kind);
+            let labelled = ListParams::default().labels("authlab.dev/lab");
+            let names = all.list(&labelled).await.unwrap().items.into_iter();
+            found.extend(names.map(|one| one.name_any()));
+        }
+        found
+    })
 }
 
 /// A lab of nobody's.
@@ -129,6 +164,10 @@ fn chaos(backend: &str, labs: [&str; 2], longest: Duration) {
     let mut dice = Dice(seed);
     let root = world(backend, labs);
     let mut bystanders = Bystanders::new(&root, backend);
+    if backend == "existing" {
+        let cluster = &bystanders.other.labs()[0]["apiServer"]["kubeconfig"];
+        std::fs::copy(cluster.as_str().unwrap(), root.path(KUBECONFIG)).unwrap();
+    }
     let before = Outside::look(root.path("").as_path());
     for round in 0..rounds {
         let what = dice.below(5);
@@ -159,6 +198,10 @@ fn chaos(backend: &str, labs: [&str; 2], longest: Duration) {
         let left = docker(&["volume", "ls", "--quiet"]);
         let left: Vec<_> = left.lines().filter(|one| volumes.contains(*one)).collect();
         assert!(left.is_empty(), "{told}: {said}: volumes {left:?}");
+        if backend == "existing" {
+            let left = of_labs(&root.path(KUBECONFIG));
+            assert!(left.is_empty(), "{told}: {said}: {left:?}");
+        }
         assert!(bystanders.are_untouched(), "{told}: {said}");
         let took = begun.elapsed().as_secs();
         let _ = writeln!(std::io::stderr(), "{told}: clean again; {took} s in all");
@@ -183,7 +226,7 @@ fn world(backend: &str, labs: [&str; 2]) -> Root {
     };
     root.scenario("one", labs[0], 200);
     root.scenario("two", labs[1], 200);
-    if backend != "embedded" {
+    if matches!(backend, "process" | "kind") {
         root.link_components();
     }
     root
@@ -199,10 +242,12 @@ impl Root {
 
 /// The driver with the machine's own tool cache, where the backend needs that.
 fn driver(root: &Root, backend: &str, args: &[&str]) -> Command {
-    match backend {
-        "embedded" => root.command(args),
+    let mut command = match backend {
+        "embedded" | "existing" => root.command(args),
         _ => root.real_command(args),
-    }
+    };
+    command.env("AUTHLAB_KUBECONFIG", root.path(KUBECONFIG));
+    command
 }
 
 fn command(pid: &u32) -> String {
