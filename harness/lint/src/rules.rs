@@ -200,15 +200,15 @@ pub static RULES: &[Rule] = &[
     ),
     warning(
         "prefix-collision",
-        "two issuers whose users or groups can get the same names",
-        "Who controls the one issuer can be any user of the other.",
+        "two issuers whose users or groups can get the same names, or those of service accounts, nodes, anonymous",
+        "Who controls the one issuer can be any user of the other; with `system:serviceaccount:`, any service account.",
         "give each issuer a prefix of its own, none the beginning of another",
     ),
     warning(
         "system-names",
-        "names of the system (`system:masters`) that a token can claim",
-        "Without a prefix, and without a rule about it, the provider decides who is an administrator.",
-        "add a prefix, or a userValidationRule: !user.username.startsWith('system:')",
+        "names of the system (`system:masters`) that a token can claim: no prefix, or one that begins with `system:`",
+        "The API server takes them from any issuer: without a rule the provider decides who is an administrator.",
+        "add a prefix of the issuer's own, or a userValidationRule: !user.username.startsWith('system:')",
     ),
     warning(
         "unverified-email",

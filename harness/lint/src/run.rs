@@ -207,7 +207,10 @@ impl Lint {
             path: path.to_owned(),
             node: &node,
         };
-        self.collect(file, |out| of_one(&authenticator, providers, out));
+        self.collect(file, |out| {
+            of_one(&authenticator, providers, out);
+            names::collisions(&[authenticator], out);
+        });
     }
 
     fn collect(&mut self, document: &Document, check: impl FnOnce(&mut Out<'_>)) {

@@ -123,4 +123,12 @@ fn flags_are_looked_at_as_the_file_that_they_stand_for() {
         flags(", oidc-username-claim: name, oidc-username-prefix: '-'"),
         ["system-names"]
     );
+    assert_eq!(
+        flags(", oidc-username-claim: email, oidc-username-prefix: 'system:serviceaccount:'"),
+        ["prefix-collision", "system-names"]
+    );
+    assert_eq!(
+        flags(", oidc-groups-claim: email, oidc-groups-prefix: 'system:'"),
+        ["prefix-collision", "system-names"]
+    );
 }
