@@ -53,6 +53,7 @@ pub fn book() -> String {
          Markdown with samples. Files that are named together are held against each other. Errors and warnings make it\n\
          end with 1, notes do not. A file that means what it says carries a comment with the reason:\n\n\
          ```yaml\n# authlab: allow(system-names): the scenario shows what comes of it\n```\n\n\
+         JSON has no comments: there a client's `description` says it, in the same words with the `#`.\n\n\
          This page is written from the rules themselves (`harness/lint/src/rules.rs`); a test holds it to them.\n",
     );
     for rule in RULES {
@@ -243,7 +244,7 @@ pub static RULES: &[Rule] = &[
     note(
         "redirect-unused",
         "a redirect URI that no client of the lab uses",
-        "Every address that is allowed without need is a way out for codes.",
+        "Every address that is allowed without need is a way out for codes. Of Keycloak's, only those that fit one address.",
         "take it out",
     ),
     error(
