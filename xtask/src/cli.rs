@@ -38,7 +38,7 @@ pub struct Cli {
 pub enum Command {
     /// Run scenarios end to end: start their labs, run them, report, stop the labs.
     #[command(
-        after_help = "Examples:\n  cargo xtask e2e\n  cargo xtask e2e rbac/ dex/login\n  \
+        after_help = "Examples:\n  cargo xtask e2e\n  cargo xtask e2e rbac/ dex/refresh\n  \
                             cargo xtask e2e --backend process --junit target/junit.xml\n  \
                             cargo xtask e2e --backend kind --kubernetes 1.34 dex/"
     )]
