@@ -139,3 +139,25 @@ async fn paletteai_sign_in() {
 async fn jumpstarter_sign_in() {
     guide("jumpstarter-sign-in.md").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_providers() {
+    guide("broken-providers.md").await;
+}
+
+/// A guide about something else than this crate has no scenario; one that has is run above.
+#[test]
+fn every_guide_with_a_scenario_is_run() {
+    let tests = include_str!("guides.rs");
+    let folder = Checkout::here().root().join("docs/guides");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let has = blocks(&text)
+            .iter()
+            .any(|block| block.path.starts_with("scenarios/"));
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let run = tests.contains(&format!("guide(\"{name}\")"));
+        assert_eq!(has, run, "{name}");
+    }
+}
