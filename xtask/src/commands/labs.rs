@@ -220,6 +220,10 @@ pub fn render(args: &RenderArgs) -> Ended {
             configs.chain(others).collect()
         }
     };
+    if texts.is_empty() {
+        let lab = &state.lab;
+        terminal::note(&format!("the lab `{lab}` has no files to render"));
+    }
     for text in &texts {
         if texts.len() > 1 {
             terminal::line(format_args!("# ---- {}", text.name));

@@ -206,6 +206,17 @@ fn warnings_of_a_component_are_shown_once() {
     }
 }
 
+#[test]
+fn a_lab_without_files_says_that_it_renders_none() {
+    let root = Root::new();
+    root.done(&["up", "plain"]);
+    let output = root.run(&["render", "plain"]);
+    assert!(output.status.success() && output.stdout.is_empty());
+    let said = root.plain(&output.stderr);
+    assert_eq!(said, "the lab `plain` has no files to render\n");
+    root.done(&["down"]);
+}
+
 /// A checkout whose labs have used Docker asks it what is left there, before labs of any kind.
 #[test]
 fn a_docker_that_does_not_answer_is_no_news_to_labs_without_it() {
