@@ -38,7 +38,7 @@ pub struct Cli {
 pub enum Command {
     /// Run scenarios end to end: start their labs, run them, report, stop the labs.
     #[command(
-        after_help = "Examples:\n  cargo xtask e2e\n  cargo xtask e2e rbac/ dex/login\n  \
+        after_help = "Examples:\n  cargo xtask e2e\n  cargo xtask e2e rbac/ dex/refresh\n  \
                             cargo xtask e2e --backend process --junit target/junit.xml\n  \
                             cargo xtask e2e --backend kind --kubernetes 1.34 dex/"
     )]
@@ -106,7 +106,7 @@ pub enum Command {
                             What a file cannot say is told on standard error."
     )]
     Convert(ConvertArgs),
-    /// Build the real components (needs Go) and say where they are.
+    /// Build the real components (needs Go; Keycloak needs Java and Maven) and say where they are.
     #[command(
         after_help = "Examples:\n  cargo xtask tools\n  cargo xtask tools --kubernetes 1.35\n  cargo xtask tools --list --json"
     )]
@@ -117,7 +117,8 @@ pub enum Command {
                             cargo xtask schema --docs"
     )]
     Schema(SchemaArgs),
-    /// Build the container images of clusters (needs Docker and Go) and say what they are called.
+    /// Pull or build the container images of clusters (needs Docker; to build them Go, and for Keycloak's Java and Maven)
+    /// and say what they are called.
     #[command(
         after_help = "Examples:\n  cargo xtask images\n  cargo xtask images node --kubernetes 1.35\n  cargo xtask images --from auto"
     )]
@@ -165,9 +166,11 @@ pub enum Backend {
     /// In process, in pure Rust: nothing to install.
     #[default]
     Embedded,
-    /// The real kube-apiserver, etcd and Dex as plain processes; builds them first (needs Go).
+    /// The real kube-apiserver, etcd, Dex and Keycloak as plain processes; builds first what the lab
+    /// has of them (needs Go; Keycloak needs Java and Maven).
     Process,
-    /// A kind cluster, with containers beside it; builds their images first (needs Docker and Go).
+    /// A kind cluster, with containers beside it; pulls or builds their images first (needs Docker, and Go to build kind
+    /// and what is not pulled).
     Kind,
     /// A cluster that is there already: see `--kubeconfig`.
     Existing,
@@ -194,7 +197,8 @@ pub struct ClusterArgs {
     /// The context in the kubeconfig [default: its current one].
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
-    /// What a lab's own Dex is run from there, `dex=IMAGE` or `etcd=IMAGE` (its storage), once for each
+    /// What a lab's own providers are run from there, `dex=IMAGE`, `etcd=IMAGE` (Dex's storage) or `keycloak=IMAGE`,
+    /// once for each
     /// [default: those of `cargo xtask images`, if the nodes have them].
     #[arg(long = "image", value_name = "NAME=IMAGE", value_parser = image)]
     pub images: Vec<(String, String)>,
@@ -204,7 +208,7 @@ pub struct ClusterArgs {
 fn image(text: &str) -> Result<(String, String), String> {
     let named = text.split_once('=');
     let named = named.filter(|(name, image)| IMAGES.contains(name) && !image.is_empty());
-    let (name, image) = named.ok_or("write `dex=IMAGE` or `etcd=IMAGE`")?;
+    let (name, image) = named.ok_or("write `dex=IMAGE`, `etcd=IMAGE` or `keycloak=IMAGE`")?;
     Ok((name.to_owned(), image.to_owned()))
 }
 

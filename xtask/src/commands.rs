@@ -97,8 +97,8 @@ pub async fn prepare_tools(
 }
 
 /// Removes what dead labs left, and says so.
-pub async fn reap(checkout: &Checkout) {
-    for gone in lifecycle::reap(checkout).await {
+pub async fn reap(checkout: &Checkout, next: BackendKind) {
+    for gone in lifecycle::reap(checkout, Some(next)).await {
         terminal::note(&format!("removed what a dead {gone} had left"));
     }
 }

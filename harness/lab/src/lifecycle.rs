@@ -96,8 +96,9 @@ pub fn list(checkout: &Checkout) -> Vec<Entry> {
 }
 
 /// Removes what dead hosts left: processes that carry the lab's label, then the folder; and labs whose
-/// folder somebody removed under them. Returns the ids of the labs that were reaped.
-pub async fn reap(checkout: &Checkout) -> Vec<String> {
+/// folder somebody removed under them. Returns the ids of the labs that were reaped. What stands in the
+/// way is told by what comes `next`: labs on that backend, or nothing.
+pub async fn reap(checkout: &Checkout, next: Option<BackendKind>) -> Vec<String> {
     let mut reaped = Vec::new();
     for (id, folder) in folders(checkout) {
         match folder::reap(&folder).await {
@@ -107,7 +108,7 @@ pub async fn reap(checkout: &Checkout) -> Vec<String> {
         }
     }
     process::kill_strays(LABEL, &checkout.labs());
-    kind::reap_strays(checkout);
+    kind::reap_strays(checkout, next);
     reaped
 }
 

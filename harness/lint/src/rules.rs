@@ -53,6 +53,7 @@ pub fn book() -> String {
          Markdown with samples. Files that are named together are held against each other. Errors and warnings make it\n\
          end with 1, notes do not. A file that means what it says carries a comment with the reason:\n\n\
          ```yaml\n# authlab: allow(system-names): the scenario shows what comes of it\n```\n\n\
+         JSON has no comments: there a client's `description` says it, in the same words with the `#`.\n\n\
          This page is written from the rules themselves (`harness/lint/src/rules.rs`); a test holds it to them.\n",
     );
     for rule in RULES {
@@ -200,15 +201,15 @@ pub static RULES: &[Rule] = &[
     ),
     warning(
         "prefix-collision",
-        "two issuers whose users or groups can get the same names",
-        "Who controls the one issuer can be any user of the other.",
+        "two issuers whose users or groups can get the same names, or those of service accounts, nodes, anonymous",
+        "Who controls the one issuer can be any user of the other; with `system:serviceaccount:`, any service account.",
         "give each issuer a prefix of its own, none the beginning of another",
     ),
     warning(
         "system-names",
-        "names of the system (`system:masters`) that a token can claim",
-        "Without a prefix, and without a rule about it, the provider decides who is an administrator.",
-        "add a prefix, or a userValidationRule: !user.username.startsWith('system:')",
+        "names of the system (`system:masters`) that a token can claim: no prefix, or one that begins with `system:`",
+        "The API server takes them from any issuer: without a rule the provider decides who is an administrator.",
+        "add a prefix of the issuer's own, or a userValidationRule: !user.username.startsWith('system:')",
     ),
     warning(
         "unverified-email",
@@ -243,7 +244,7 @@ pub static RULES: &[Rule] = &[
     note(
         "redirect-unused",
         "a redirect URI that no client of the lab uses",
-        "Every address that is allowed without need is a way out for codes.",
+        "Every address that is allowed without need is a way out for codes. Of Keycloak's, only those that fit one address.",
         "take it out",
     ),
     error(

@@ -92,12 +92,17 @@ impl Lint {
             lab::redirect_uris(node, &mut used);
         }
         let mut providers = Vec::new();
-        for (name, spec) in &plan.providers {
+        let documents: Vec<Option<Document>> = plan
+            .providers
+            .values()
+            .map(|spec| Some(Document::whole(&spec.config.as_ref()?.source())))
+            .collect();
+        // One provider may be a client of another.
+        for document in documents.iter().flatten() {
+            lab::redirect_uris(&document.tree, &mut used);
+        }
+        for ((name, spec), document) in plan.providers.iter().zip(&documents) {
             let issuer = format!("${{lab.idp.{name}.issuer}}");
-            let document = spec
-                .config
-                .as_ref()
-                .map(|config| Document::whole(&config.source()));
             let mut provider = document
                 .as_ref()
                 .and_then(Provider::read)
@@ -111,7 +116,7 @@ impl Lint {
                     lab::people(file, name, &provider, out);
                 });
             }
-            if let Some(document) = &document {
+            if let Some(document) = document {
                 lint.document(document, &[], |_, _| {});
                 lint.collect(document, |out| lab::unused(&provider, &used, out));
                 lint.allow(&document.source);
@@ -207,7 +212,10 @@ impl Lint {
             path: path.to_owned(),
             node: &node,
         };
-        self.collect(file, |out| of_one(&authenticator, providers, out));
+        self.collect(file, |out| {
+            of_one(&authenticator, providers, out);
+            names::collisions(&[authenticator], out);
+        });
     }
 
     fn collect(&mut self, document: &Document, check: impl FnOnce(&mut Out<'_>)) {

@@ -301,6 +301,49 @@ fn what_lacks_its_dash_is_looked_at_all_the_same() {
     assert_eq!(ids(&[("guide.md", sample)]), ["not-a-list"]);
 }
 
+/// The API server itself keeps no token from a name of the system.
+#[test]
+fn names_of_the_system_are_found_behind_any_prefix() {
+    let both = ["prefix-collision", "system-names"];
+    let user = |by: &str| {
+        let mut found = ids(&[one(&format!("  claimMappings: {{username: {{{by}}}}}"))]);
+        found.sort_unstable();
+        found
+    };
+    let group = |by: &str| {
+        let username = "username: {claim: sub, prefix: 'dex:'}";
+        let mut found = ids(&[one(&format!(
+            "  claimMappings: {{{username}, groups: {{{by}}}}}"
+        ))]);
+        found.sort_unstable();
+        found
+    };
+    for prefix in ["system:serviceaccount:", "system:node:", "system:"] {
+        assert_eq!(user(&format!("claim: sub, prefix: '{prefix}'")), both);
+        let joined = format!("expression: \"'{prefix}' + claims.sub\"");
+        assert_eq!(user(&joined), both);
+    }
+    assert_eq!(user("claim: sub, prefix: 'system:lab:'"), ["system-names"]);
+    assert_eq!(user("claim: sub, prefix: 'system'"), ["system-names"]);
+    assert_eq!(group("claim: groups, prefix: 'system:'"), both);
+    assert_eq!(group("claim: groups, prefix: 'system:nodes'"), both);
+    let each = |prefix: &str| {
+        group(&format!(
+            "expression: \"claims.groups.split(',').map(g, '{prefix}' + g)\""
+        ))
+    };
+    assert_eq!(each("system:"), both);
+    assert_eq!(each("kc:"), [""; 0]);
+    // A `+` alone is no prefix.
+    let joined = "expression: \"claims.kind + ':' + claims.sub\"";
+    assert_eq!(user(joined), ["system-names"]);
+    let address = "expression: \"claims.sub + '@lab.example'\"";
+    assert_eq!(user(address), [""; 0]);
+    let ruled = "  claimMappings: {username: {claim: sub, prefix: 'system:lab:'}}\n  \
+                 userValidationRules: [{expression: \"user.username != 'system:lab:admin'\"}]";
+    assert_eq!(ids(&[one(ruled)]), [""; 0]);
+}
+
 #[test]
 fn what_is_meant_is_not_told() {
     let plain = "  claimMappings: {username: {claim: name, prefix: ''}}";

@@ -30,36 +30,39 @@ fn none(message: impl Into<String>, help: impl Into<String>) -> NoneChosen {
 /// none), for `lab` where one is named.
 ///
 /// # Errors
-/// When there are none.
+/// When there are none, of a single part even: what was misspelled would not be run, and nobody would know.
 pub fn choose(root: &Path, parts: &[String], lab: Option<&str>) -> Result<Vec<Case>, NoneChosen> {
     let all = list(root);
     if all.is_empty() {
         let help = "a scenario is a file below scenarios/";
         return Err(none("there are no scenarios", help));
     }
-    let by_name = |case: &&Case| {
-        let has = |part: &String| case.file().contains(part) || case.id().contains(part);
-        parts.is_empty() || parts.iter().any(has)
-    };
-    let named: Vec<Case> = all.iter().filter(by_name).cloned().collect();
-    let for_lab = |case: &&Case| lab.is_none_or(|lab| case.lab() == lab);
-    let chosen: Vec<Case> = named.iter().filter(for_lab).cloned().collect();
-    if !chosen.is_empty() {
-        return Ok(chosen);
-    }
     if let Some(lab) = lab.filter(|lab| !all.iter().any(|case| case.lab() == *lab)) {
         return Err(no_lab(root, lab));
     }
-    let asked = format!("no scenario matches `{}`", parts.join(" "));
-    let Some(lab) = lab.filter(|_| !named.is_empty()) else {
-        return Err(none(asked, meant(&all, parts)));
-    };
-    let labs: BTreeSet<&str> = named.iter().map(Case::lab).collect();
-    let labs: Vec<&str> = labs.into_iter().collect();
-    Err(none(
-        format!("{asked} in the lab `{lab}`"),
-        format!("what matches is for: {}", labs.join(", ")),
-    ))
+    let has = |case: &Case, part: &String| case.file().contains(part) || case.id().contains(part);
+    let for_lab = |case: &Case| lab.is_none_or(|lab| case.lab() == lab);
+    for part in parts {
+        let named: Vec<&Case> = all.iter().filter(|case| has(case, part)).collect();
+        if named.iter().any(|case| for_lab(case)) {
+            continue;
+        }
+        let asked = format!("no scenario matches `{part}`");
+        let Some(lab) = lab.filter(|_| !named.is_empty()) else {
+            return Err(none(asked, meant(&all, part)));
+        };
+        let labs: BTreeSet<&str> = named.iter().map(|case| case.lab()).collect();
+        let labs: Vec<&str> = labs.into_iter().collect();
+        return Err(none(
+            format!("{asked} in the lab `{lab}`"),
+            format!("what matches is for: {}", labs.join(", ")),
+        ));
+    }
+    let mut chosen = all;
+    chosen.retain(|case| {
+        for_lab(case) && (parts.is_empty() || parts.iter().any(|part| has(case, part)))
+    });
+    Ok(chosen)
 }
 
 fn no_lab(root: &Path, lab: &str) -> NoneChosen {
@@ -76,7 +79,7 @@ fn no_lab(root: &Path, lab: &str) -> NoneChosen {
 }
 
 /// What was likely meant: a file, or a part of its path.
-fn meant(all: &[Case], parts: &[String]) -> String {
+fn meant(all: &[Case], part: &str) -> String {
     let mut known = BTreeSet::new();
     let mut topics = BTreeSet::new();
     for case in all {
@@ -89,8 +92,7 @@ fn meant(all: &[Case], parts: &[String]) -> String {
             topics.insert(topic);
         }
     }
-    let near = |part: &String| nearest(part, known.iter().copied());
-    if let Some(near) = parts.iter().find_map(near) {
+    if let Some(near) = nearest(part, known.iter().copied()) {
         return format!("did you mean `{near}`?");
     }
     let topics: Vec<&str> = topics.into_iter().collect();

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use authlab_lab::checkout::Checkout;
 use authlab_lab::images::Origin;
 use authlab_lab::kubernetes::Kubernetes;
+use authlab_lab::plan::Plan;
 use authlab_lab::state::BackendKind;
 use authlab_scenario::report::style::Style;
 use authlab_scenario::report::{Outcome, ScenarioReport, terminal};
@@ -138,4 +139,56 @@ async fn paletteai_sign_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn jumpstarter_sign_in() {
     guide("jumpstarter-sign-in.md").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_providers() {
+    guide("broken-providers.md").await;
+}
+
+/// Its scenarios are for a cluster of the reader's; its lab file is one that can be read.
+#[test]
+fn existing_cluster() {
+    let here = Checkout::here();
+    let text = fs::read_to_string(here.root().join("docs/guides/existing-cluster.md")).unwrap();
+    let copied = tempfile::tempdir().unwrap();
+    let root = copied.path();
+    let write = |path: &str, text: &str| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let authority = authlab_pki::Authority::generate("corp").unwrap();
+    write(
+        "fixtures/certificates/corp.pem",
+        authority.certificate_pem(),
+    );
+    let blocks = blocks(&text);
+    let marked: Vec<&Block> = blocks
+        .iter()
+        .filter(|block| !block.path.is_empty())
+        .collect();
+    for block in &marked {
+        write(&block.path, &block.text);
+    }
+    assert_eq!(marked.len(), 1);
+    let plan = Plan::load(root, "corp").unwrap();
+    assert!(plan.providers.contains_key("corp"));
+}
+
+/// A guide about something else than this crate has no scenario; one that has is run above.
+#[test]
+fn every_guide_with_a_scenario_is_run() {
+    let tests = include_str!("guides.rs");
+    let folder = Checkout::here().root().join("docs/guides");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let has = blocks(&text)
+            .iter()
+            .any(|block| block.path.starts_with("scenarios/"));
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let run = tests.contains(&format!("guide(\"{name}\")"));
+        assert_eq!(has, run, "{name}");
+    }
 }

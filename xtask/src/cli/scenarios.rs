@@ -9,7 +9,7 @@ use super::{Backend, ClusterArgs, KubernetesArgs, OriginArgs};
 /// Flags of `e2e`.
 #[derive(Debug, Args)]
 pub struct E2eArgs {
-    /// Run only scenarios whose path contains one of these texts.
+    /// Run only scenarios whose path contains one of these texts; each must be in some path.
     pub filter: Vec<String>,
     /// Where the labs run.
     #[arg(long, default_value = "embedded")]
@@ -54,7 +54,7 @@ pub struct E2eArgs {
 /// Flags of `diff`.
 #[derive(Debug, Args)]
 pub struct DiffArgs {
-    /// Compare only scenarios whose path contains one of these texts.
+    /// Compare only scenarios whose path contains one of these texts; each must be in some path.
     pub filter: Vec<String>,
     /// The one backend.
     #[arg(long, default_value = "embedded")]

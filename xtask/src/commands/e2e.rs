@@ -210,7 +210,7 @@ async fn suite_on(
         ready = prepare_tools(options.backend, options.kubernetes, options.images) => ready?,
         () = cancel.cancelled() => {}
     }
-    reap(checkout).await;
+    reap(checkout, options.backend).await;
     if quiet {
         return Ok(suite::watched(
             checkout,

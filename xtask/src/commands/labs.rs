@@ -33,7 +33,7 @@ pub fn up(args: &UpArgs) -> Ended {
         if !kubernetes.is_default() {
             id = format!("{id}-{}", kubernetes.name());
         }
-        reap(&checkout).await;
+        reap(&checkout, kind).await;
         tokio::select! {
             ready = prepare_tools(kind, kubernetes, plan.images) => ready?,
             () = cancel.cancelled() => return Ok(interrupted()),
@@ -88,7 +88,7 @@ pub fn down(args: &DownArgs) -> Ended {
         let checkout = Checkout::here();
         // Before the dead are removed: a lab whose host dies meanwhile is among these, or removed.
         let mut entries = lifecycle::list(&checkout);
-        let reaped = lifecycle::reap(&checkout).await;
+        let reaped = lifecycle::reap(&checkout, None).await;
         for id in &reaped {
             terminal::line(format_args!("{id}  removed (its host had died)"));
         }
@@ -235,6 +235,10 @@ pub fn render(args: &RenderArgs) -> Ended {
             configs.chain(others).collect()
         }
     };
+    if texts.is_empty() {
+        let lab = &state.lab;
+        terminal::note(&format!("the lab `{lab}` has no files to render"));
+    }
     for text in &texts {
         if texts.len() > 1 {
             terminal::line(format_args!("# ---- {}", text.name));

@@ -216,4 +216,15 @@ fn convert_prints_the_file_and_says_what_it_cannot() {
         root.refused(&[&needed[..], &[&authority]].concat())
             .contains("<omitted>")
     );
+    // The file is read where the flags are good, and stands in the result whole.
+    root.done(&["up", "plain"]);
+    root.done(&["down"]);
+    let pem = std::fs::read_to_string(root.path(".authlab/pki/ca.pem")).unwrap();
+    root.write("ca.pem", &pem);
+    let file = root.done(&[&needed[..], &[&authority]].concat());
+    let (_, block) = file.split_once("certificateAuthority: |\n").unwrap();
+    let lines = block.lines().take(pem.lines().count()).map(str::trim);
+    assert!(lines.eq(pem.lines()), "{file}");
+    root.write("whole.yaml", &file);
+    root.done(&["lint", &root.path("whole.yaml").display().to_string()]);
 }

@@ -205,3 +205,50 @@ fn warnings_of_a_component_are_shown_once() {
         }
     }
 }
+
+#[test]
+fn a_lab_without_files_says_that_it_renders_none() {
+    let root = Root::new();
+    root.done(&["up", "plain"]);
+    let output = root.run(&["render", "plain"]);
+    assert!(output.status.success() && output.stdout.is_empty());
+    let said = root.plain(&output.stderr);
+    assert_eq!(said, "the lab `plain` has no files to render\n");
+    root.done(&["down"]);
+}
+
+/// A checkout whose labs have used Docker asks it what is left there, before labs of any kind.
+#[test]
+fn a_docker_that_does_not_answer_is_no_news_to_labs_without_it() {
+    let root = Root::new();
+    root.scenario("good", "plain", 200);
+    root.write(".authlab/docker", "");
+    let said = |args: &[&str], script: &str| {
+        root.write(
+            "bin/docker",
+            &format!("#!/bin/sh\n{script}\necho Cannot connect >&2\nexit 1\n"),
+        );
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(root.path("bin/docker"), mode).unwrap();
+        let path = std::env::var_os("PATH").unwrap();
+        let folders = [root.path("bin")].into_iter();
+        let path = std::env::join_paths(folders.chain(std::env::split_paths(&path))).unwrap();
+        let output = root.command(args).env("PATH", path).output().unwrap();
+        assert!(output.status.success(), "{args:?}");
+        root.plain(&output.stderr)
+    };
+    let run = said(&["e2e"], "");
+    assert!(!run.contains("Cannot connect"), "{run}");
+    // Who wants everything gone hears that it may not be, and so does everybody where it answers otherwise.
+    let mend = "`cargo xtask down` removes them";
+    let down = said(&["down"], "");
+    assert!(
+        down.contains("docker ps: Cannot connect") && down.contains(mend),
+        "{down}"
+    );
+    let run = said(&["e2e"], "[ $1 = version ] && exit");
+    assert!(
+        run.contains("docker ps: Cannot connect") && run.contains(mend),
+        "{run}"
+    );
+}

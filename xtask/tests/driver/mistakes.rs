@@ -24,6 +24,7 @@ fn mistakes_are_answered_with_what_was_meant() {
         &["e2e", "--json", "fixtures"],
         &["upp"],
         &["up", "--backend", "embeded"],
+        &["up", "--backend", "existing", "--image", "dx=a"],
     ] {
         let mut command = root.command(args);
         let output = command.current_dir(root.path(".")).output().unwrap();

@@ -52,6 +52,47 @@ fn every_command_exists() {
     assert!(tried > 10, "{tried}");
 }
 
+/// The filters of a command line: words with a slash that are no flag's value.
+fn filters(line: &str) -> Vec<&str> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let value = |at: usize| at > 0 && words[at - 1].starts_with("--");
+    let mut found: Vec<&str> = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        // What a reader writes first is no scenario of the checkout.
+        let own = word.starts_with("mine/") || word.starts_with("my/");
+        if word.contains('/') && !word.starts_with('-') && !value(at) && !own {
+            found.push(word);
+        }
+    }
+    found
+}
+
+#[test]
+fn the_filters_of_examples_match_scenarios() {
+    let root = Root::real();
+    let scenarios = root.path("scenarios");
+    std::os::unix::fs::symlink(checkout().join("scenarios"), scenarios).unwrap();
+    let mut texts = vec![readme()];
+    texts.extend(["e2e", "diff"].map(|command| root.done(&[command, "--help"])));
+    for guide in std::fs::read_dir(checkout().join("docs/guides")).unwrap() {
+        texts.push(std::fs::read_to_string(guide.unwrap().path()).unwrap());
+    }
+    let mut tried = 0;
+    for text in texts {
+        let lines =
+            ["cargo xtask e2e ", "cargo xtask diff "].map(|command| text.split(command).skip(1));
+        for rest in lines.into_iter().flatten() {
+            let line = rest.split(['\n', '`', '#']).next().unwrap();
+            let filters = filters(line);
+            if !filters.is_empty() {
+                root.done(&[&["e2e", "--list"], filters.as_slice()].concat());
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 5, "{tried}");
+}
+
 #[test]
 fn a_lab_at_a_desk() {
     let root = Root::real();

@@ -28,6 +28,7 @@ fn exit_codes_tell_what_happened() {
     assert_eq!(code(&root, &["e2e", "broken"]), Some(2));
     assert_eq!(code(&root, &["e2e"]), Some(2), "2 beats 1");
     assert_eq!(code(&root, &["e2e", "nothing-like-it"]), Some(2));
+    assert_eq!(code(&root, &["e2e", "good", "nothing-like-it"]), Some(2));
     assert_eq!(code(&root, &["e2e", "--lab", "forge"]), Some(0));
     assert_eq!(code(&root, &["e2e", "--lab", "forge", "bad"]), Some(2));
     let same = ["diff", "--left", "embedded", "--right", "embedded"];

@@ -98,8 +98,11 @@ const KUBELOGIN: &[&str] = &[
 pub(crate) fn unused(provider: &Provider, used: &BTreeSet<String>, out: &mut Out<'_>) {
     for redirect in &provider.redirects {
         let known = KUBELOGIN.contains(&redirect.uri.trim_end_matches('/'));
-        let wild = redirect.uri.contains('*') || provider.product == Product::Keycloak;
-        if !known && !wild && !used.iter().any(|used| fits(&redirect.uri, used)) {
+        let open = match provider.product {
+            Product::Keycloak => !exact(&redirect.uri),
+            _ => redirect.uri.contains('*'),
+        };
+        if !known && !open && !used.iter().any(|used| fits(&redirect.uri, used)) {
             let message = format!(
                 "no login of this lab ends at {} (client `{}`)",
                 redirect.uri, redirect.client
@@ -109,12 +112,28 @@ pub(crate) fn unused(provider: &Provider, used: &BTreeSet<String>, out: &mut Out
     }
 }
 
-/// Every redirect URI that a file writes down.
+/// Whether Keycloak takes no other address for it: it may end with `*`, be a path below the client's root, or be of the
+/// loopback without a port, where any port will do.
+fn exact(uri: &str) -> bool {
+    let host = |rest: &str| {
+        rest.split(['/', '?', '#'])
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let free = uri.strip_prefix("http://").map(host);
+    let free =
+        free.is_some_and(|host| matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]"));
+    !free && !uri.contains('*') && (uri.starts_with("http://") || uri.starts_with("https://"))
+}
+
+/// Every redirect URI that a file writes down; in a Dex's, those of its connectors.
 pub(crate) fn redirect_uris(node: &Node, found: &mut BTreeSet<String>) {
     match &node.kind {
         Kind::Map(entries) => {
             for entry in entries {
-                if let ("redirectUri", Kind::String(uri)) = (entry.key.as_str(), &entry.value.kind)
+                if let ("redirectUri" | "redirectURI", Kind::String(uri)) =
+                    (entry.key.as_str(), &entry.value.kind)
                 {
                     found.insert(uri.clone());
                 }

@@ -101,6 +101,53 @@ fn a_realm_is_held_against_the_lab() {
     assert_eq!(found(storage), "");
 }
 
+/// Keycloak takes any port of the loopback, and what follows a `*`.
+#[test]
+fn a_redirect_uri_of_a_realm_that_nobody_uses_is_found() {
+    let root = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = root.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "fixtures/labs/lab.yaml",
+        "description: a lab\nidentityProviders:\n  kc:\n    kind: keycloak\n    config: realm.json\n    client: {id: kube, \
+         redirectUri: 'https://used.example/cb'}\n  dex: {kind: dex, config: dex.yaml}\n",
+    );
+    let connector = "connectors:\n- {type: oidc, id: kc, name: kc, config: {issuer: 'https://kc.example/realms/lab', clientID: \
+                     kube, clientSecret: s, redirectURI: \"${lab.idp.dex.issuer}/callback\"}}\n";
+    write(
+        "fixtures/dex.yaml",
+        &format!("{LAB_DEX}{connector}")
+            .replace("'http://localhost:9/cb'", "'http://localhost:8000'"),
+    );
+    let found = |more: &str| {
+        write(
+            "fixtures/realm.json",
+            &format!(
+                "{{\"realm\": \"${{lab.realm}}\", \"enabled\": true, \"identityProviders\": [], \"clients\": [{{\"clientId\": \"kube\", \
+                 \"description\": \"\", \"redirectUris\": [\"https://used.example/cb\"{more}]}}]}}"
+            ),
+        );
+        let found = Lint::lab(root.path(), "lab").unwrap().findings;
+        let told = found
+            .iter()
+            .map(|finding| format!("{}: {}", finding.rule.id, finding.message));
+        told.collect::<Vec<String>>()
+    };
+    let taken = ", \"http://localhost/callback\", \"http://127.0.0.1/*\", \"/below\", \"https://apps.example/*\", \
+                 \"${lab.idp.dex.issuer}/callback\"";
+    assert_eq!(found(taken), [""; 0]);
+    assert_eq!(
+        found(", \"https://old.example/cb\", \"http://localhost:7/cb\""),
+        [
+            "redirect-unused: no login of this lab ends at https://old.example/cb (client `kube`)",
+            "redirect-unused: no login of this lab ends at http://localhost:7/cb (client `kube`)"
+        ]
+    );
+}
+
 #[test]
 fn flags_are_looked_at_as_the_file_that_they_stand_for() {
     let flags = |more: &str| {
@@ -122,5 +169,13 @@ fn flags_are_looked_at_as_the_file_that_they_stand_for() {
     assert_eq!(
         flags(", oidc-username-claim: name, oidc-username-prefix: '-'"),
         ["system-names"]
+    );
+    assert_eq!(
+        flags(", oidc-username-claim: email, oidc-username-prefix: 'system:serviceaccount:'"),
+        ["prefix-collision", "system-names"]
+    );
+    assert_eq!(
+        flags(", oidc-groups-claim: email, oidc-groups-prefix: 'system:'"),
+        ["prefix-collision", "system-names"]
     );
 }

@@ -44,5 +44,8 @@ fn a_choice_of_nothing_says_what_was_meant() {
     note(&["refrsh"], None);
     note(&["token/expired"], None);
     note(&["dex/refresh"], Some("keycloak"));
+    // One that matches hides none that does not.
+    note(&["expired", "refrsh"], None);
+    note(&["expired", "dex/refresh"], Some("keycloak"));
     insta::assert_snapshot!(all);
 }

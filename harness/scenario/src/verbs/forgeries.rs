@@ -29,7 +29,7 @@ use crate::seen::Seen;
 /// their refusal, and of those that are accepted with the user name. Every token must be in it.
 ///
 /// ```yaml
-/// - forgeries: { idp: forge, claims: { sub: ada, aud: [kube] }, expect: forgeries/corpus.yaml }
+/// - forgeries: { idp: forge, claims: { sub: ada, aud: kube }, expect: forged/reasons.yaml }
 /// ```
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -21,7 +21,8 @@ use crate::seen::Seen;
 
 /// Sends the browser to the provider's end-session endpoint (OpenID Connect RP-Initiated Logout
 /// 1.0), the ID token of a login as the hint. What tokens of that session are worth afterwards is
-/// for other steps: at the provider nothing, at the API server as much as before.
+/// for other steps: at the provider nothing, at the API server as much as before. Dex has no such
+/// endpoint: there the step is refused before anything runs.
 ///
 /// ```yaml
 /// - logout: { idp: keycloak, as: jane, redirect: "http://127.0.0.1/bye" }

@@ -18,7 +18,8 @@ use crate::oauth::Told;
 use crate::seen::Seen;
 
 /// Has the provider take a token back (RFC 7009). The API server does not ask the provider about
-/// tokens: one that is revoked is good there until it expires, only its refresh token is gone.
+/// tokens: one that is revoked is good there until it expires, only its refresh token is gone. Dex has
+/// no such endpoint: there the step is refused before anything runs.
 ///
 /// ```yaml
 /// - revoke: { idp: keycloak, as: jane }

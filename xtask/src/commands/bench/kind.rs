@@ -205,7 +205,7 @@ async fn warm(checkout: &Checkout, runs: usize) -> miette::Result<Series> {
     lifecycle::up(checkout, KIND, &plan, id, &cancel).await?;
     for _ in 0..runs {
         let begun = Instant::now();
-        reap(checkout).await;
+        reap(checkout, KIND).await;
         prepare_tools(KIND, Kubernetes::default(), Origin::default()).await?;
         lifecycle::up(checkout, KIND, &plan, id, &cancel).await?;
         series.since(begun);

@@ -36,7 +36,7 @@ use crate::exec::{Program, Start};
 use crate::folder::LABEL;
 use crate::images::{self, Image, Kind as Of};
 use crate::spec::ProviderKind;
-use crate::state::{DEFAULT_CLUSTER, Process};
+use crate::state::{BackendKind, DEFAULT_CLUSTER, Process};
 use crate::tools::{self, Silent, Terminal, run};
 
 /// How long a container may take to be removed.
@@ -141,15 +141,27 @@ pub(crate) fn reap(folder: &Path) -> io::Result<()> {
 }
 
 /// Removes what Docker holds of labs below `labs` that nobody owns and that have no folder any more.
-/// Asks Docker only in a checkout whose labs have used it.
-pub(crate) fn reap_strays(checkout: &Checkout) {
+/// Asks Docker only in a checkout whose labs have used it; that it does not answer is no news where what
+/// comes next goes without it.
+pub(crate) fn reap_strays(checkout: &Checkout, next: Option<BackendKind>) {
     if !checkout.private().join(MARK).exists() {
         return;
     }
     let labs = checkout.labs();
     let stray = |lab: &Path| lab.parent() == Some(&labs) && !lab.exists();
-    if let Err(error) = docker::remove(LABEL, stray) {
-        tracing::warn!(%error, "containers of labs that are gone stay behind");
+    let Err(error) = docker::remove(LABEL, stray) else {
+        return;
+    };
+    let needed = next.is_none_or(|backend| backend == BackendKind::Kind);
+    // Its client alone has a version, and an end with 1, without a server.
+    let answers = || matches!(crate::docker::ask_now(&["version"]), Ok(Ok(_)));
+    if needed || answers() {
+        tracing::warn!(
+            "containers of labs that are gone may be left: {error}; when Docker does as asked again, \
+             `cargo xtask down` removes them"
+        );
+    } else {
+        tracing::debug!(%error, "containers of labs that are gone may be left");
     }
 }
 
