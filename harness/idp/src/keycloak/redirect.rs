@@ -7,6 +7,15 @@ use super::{realm::Client, server::Server};
 /// Hosts of the machine itself: there, a program's port is not known beforehand (RFC 8252 section 7.3).
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
+/// Whether a client with `listed` among its `redirectUris` may be sent back to `address`: a `*` at the
+/// end stands for anything, and on the machine itself an address without a port for any.
+#[must_use]
+pub fn allows(listed: &str, address: &str) -> bool {
+    let wildcards = !has_user(address) && !climbs(address);
+    let fits = |address: &str| fits(listed, address, wildcards);
+    fits(address) || without_port(address).is_some_and(|address| fits(&address))
+}
+
 /// Whether an address is among those of the client's `redirectUris`.
 pub(super) fn is_valid(server: &Server, client: &Client, address: &str) -> bool {
     matches(

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use authlab_authn::tree::{Entry, Kind, Node};
+use authlab_idp::keycloak;
 use authlab_lab::source::nearest;
 
 use crate::{
@@ -41,7 +42,7 @@ pub(crate) fn client(document: &Document, name: &str, provider: &Provider, out: 
         .iter()
         .filter(|redirect| redirect.client == id)
         .peekable();
-    if listed.peek().is_some() && !listed.any(|redirect| fits(&redirect.uri, used)) {
+    if listed.peek().is_some() && !listed.any(|redirect| fits(provider, &redirect.uri, used)) {
         let message = format!("the client `{id}` may not be sent back to {used}");
         out.add("redirect-not-registered", at("redirectUri"), message);
     }
@@ -79,10 +80,13 @@ pub(crate) fn people(document: &Document, name: &str, provider: &Provider, out: 
     }
 }
 
-fn fits(listed: &str, used: &str) -> bool {
-    match listed.strip_suffix('*') {
-        Some(start) => used.starts_with(start),
-        None => listed == used,
+fn fits(provider: &Provider, listed: &str, used: &str) -> bool {
+    match (provider.product, listed.strip_suffix('*')) {
+        // Below its client's `rootUrl`, or the server's: not known here.
+        (Product::Keycloak, _) if listed.starts_with('/') => true,
+        (Product::Keycloak, _) => keycloak::redirect_allows(listed, used),
+        (_, Some(start)) => used.starts_with(start),
+        (_, None) => listed == used,
     }
 }
 
@@ -102,7 +106,7 @@ pub(crate) fn unused(provider: &Provider, used: &BTreeSet<String>, out: &mut Out
             Product::Keycloak => !exact(&redirect.uri),
             _ => redirect.uri.contains('*'),
         };
-        if !known && !open && !used.iter().any(|used| fits(&redirect.uri, used)) {
+        if !known && !open && !used.iter().any(|used| fits(provider, &redirect.uri, used)) {
             let message = format!(
                 "no login of this lab ends at {} (client `{}`)",
                 redirect.uri, redirect.client

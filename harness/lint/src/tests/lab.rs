@@ -149,6 +149,40 @@ fn a_redirect_uri_of_a_realm_that_nobody_uses_is_found() {
 }
 
 #[test]
+fn a_client_of_a_realm_may_have_any_port_of_the_machine_itself() {
+    let root = tempfile::tempdir().unwrap();
+    let found = |registered: &str, used: &str| {
+        let lab = format!(
+            "description: a lab\nidentityProviders:\n  kc: {{kind: keycloak, config: realm.json, client: {{id: kube, \
+             redirectUri: '{used}'}}}}\n"
+        );
+        let realm = format!(
+            "{{\"realm\": \"${{lab.realm}}\", \"enabled\": true, \"clients\": [{{\"clientId\": \"kube\", \
+             \"redirectUris\": [\"{registered}\"]}}]}}"
+        );
+        std::fs::create_dir_all(root.path().join("fixtures/labs")).unwrap();
+        std::fs::write(root.path().join("fixtures/labs/lab.yaml"), lab).unwrap();
+        std::fs::write(root.path().join("fixtures/realm.json"), realm).unwrap();
+        let found = Lint::lab(root.path(), "lab").unwrap().findings;
+        let ids = found.iter().map(|finding| finding.rule.id);
+        ids.filter(|id| *id == "redirect-not-registered").count()
+    };
+    let used = "http://localhost:8000/callback";
+    assert_eq!(found("http://localhost/callback", used), 0);
+    assert_eq!(found("http://localhost:8000/*", used), 0);
+    assert_eq!(found("/callback", used), 0);
+    assert_eq!(found("http://localhost/other", used), 1);
+    assert_eq!(found("http://localhost:9000/callback", used), 1);
+    assert_eq!(
+        found(
+            "https://a.example/callback",
+            "https://a.example:8000/callback"
+        ),
+        1
+    );
+}
+
+#[test]
 fn flags_are_looked_at_as_the_file_that_they_stand_for() {
     let flags = |more: &str| {
         let flags = format!(
