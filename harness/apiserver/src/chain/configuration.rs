@@ -54,6 +54,7 @@ impl Configuration {
                     other => refused(other.to_string()),
                 })?,
         };
+        config::reachable(&parsed).map_err(|error| refused(error.to_string()))?;
         Ok(Self {
             text: authentication.config.clone(),
             issuers: TokenAuthenticator::with_retry(&parsed, RETRY),
@@ -79,6 +80,7 @@ impl Configuration {
         if !violations.is_empty() {
             return Err(ConfigError::Invalid(violations));
         }
+        config::reachable(&parsed)?;
         let fetches = Arc::clone(self.issuers.fetches());
         let issuers = TokenAuthenticator::following(&parsed, RETRY, fetches);
         Ok(Self {

@@ -221,17 +221,21 @@ fn prune(root: &Node<'_>, next: &mut Value, last: &Set, managers: &Managers) {
     let kept = managers
         .values()
         .fold(Set::default(), |kept, owned| kept.union(&owned.set));
-    // A field is there because of what was below it.
-    let mut candidates = last.clone();
+    let gone = |path: &&set::Path| !kept.touches(path);
+    for path in last.0.iter().filter(gone) {
+        walk::remove(root, next, path, false);
+    }
+    // What only held these goes with them, from the inside out; what others put there stays.
+    let mut around = Set::default();
     for path in &last.0 {
         for length in 1..path.len() {
             if matches!(path[length - 1], Element::Field(_)) {
-                candidates.insert(&path[..length]);
+                around.insert(&path[..length]);
             }
         }
     }
-    for path in candidates.0.iter().filter(|path| !kept.touches(path)) {
-        walk::remove(root, next, path);
+    for path in around.0.iter().rev().filter(gone) {
+        walk::remove(root, next, path, true);
     }
 }
 

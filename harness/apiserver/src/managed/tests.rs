@@ -101,6 +101,21 @@ fn what_is_no_longer_applied_goes_unless_another_manages_it() {
     ));
 }
 
+/// As when kubectl has taken over what it once applied from the client's side.
+#[test]
+fn an_annotation_that_is_no_longer_applied_does_not_take_the_metadata_along() {
+    let config =
+        json!({"metadata": {"name": "a", "annotations": {"note": "b"}}, "data": {"x": "1"}});
+    let live = json!({"metadata": {"name": "a", "uid": "1", "resourceVersion": "7"}});
+    let object = maps("me").apply(&live, &config, false).unwrap();
+    assert_eq!(object["metadata"]["annotations"], json!({"note": "b"}));
+    let config = json!({"metadata": {"name": "a"}, "data": {"x": "1"}});
+    let mut object = maps("me").apply(&object, &config, false).unwrap();
+    object["metadata"]["managedFields"].take();
+    let metadata = json!({"name": "a", "uid": "1", "resourceVersion": "7", "managedFields": null});
+    assert_eq!(object["metadata"], metadata);
+}
+
 #[test]
 fn list_items_are_owned_by_their_keys() {
     let pods = Writer {

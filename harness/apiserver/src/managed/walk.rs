@@ -184,27 +184,34 @@ pub(super) fn merge(node: &Node<'_>, object: &mut Value, applied: &Value) {
     }
 }
 
-/// Takes away what is at a path, if it is there.
-pub(super) fn remove(node: &Node<'_>, object: &mut Value, path: &[Element]) {
+/// Takes away what is at a path, if it is there; `empty`: only if nothing is in it.
+pub(super) fn remove(node: &Node<'_>, object: &mut Value, path: &[Element], empty: bool) {
     let Some((first, rest)) = path.split_first() else {
         return;
     };
+    let goes = |value: &Value| {
+        !empty
+            || value.as_object().is_some_and(Map::is_empty)
+            || value.as_array().is_some_and(Vec::is_empty)
+    };
     match (first, object) {
         (Element::Field(name), Value::Object(map)) => {
-            if rest.is_empty() {
+            if !rest.is_empty() {
+                if let Some(value) = map.get_mut(name) {
+                    let (below, _) = node.field(name);
+                    remove(&below, value, rest, empty);
+                }
+            } else if map.get(name).is_some_and(goes) {
                 map.remove(name);
-            } else if let Some(value) = map.get_mut(name) {
-                let (below, _) = node.field(name);
-                remove(&below, value, rest);
             }
         }
         (element, Value::Array(list)) => {
             let shape = node.list();
             let wanted = |item: &Value| node.element(&shape, item).as_ref() == Some(element);
             if rest.is_empty() {
-                list.retain(|item| !wanted(item));
+                list.retain(|item| !(wanted(item) && goes(item)));
             } else if let Some(item) = list.iter_mut().find(|item| wanted(item)) {
-                remove(&node.item(), item, rest);
+                remove(&node.item(), item, rest, empty);
             }
         }
         _ => {}

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::records::text;
 use super::service_accounts::{DEFAULT, accounts};
 use super::{Rules, advance, fill};
-use crate::object::{Object, entry, random_suffix};
+use crate::object::{Object, entry, now, random_suffix};
 use crate::status::Status;
 use crate::store::Transaction;
 use crate::table::{AGE, Column, NAME};
@@ -39,6 +39,9 @@ const POD_COLUMNS: &[Column] = &[
         if object.terminating() {
             return json!("Terminating");
         }
+        if gated(object) {
+            return json!(GATED);
+        }
         match object["status"]["reason"].as_str() {
             Some(reason) if !reason.is_empty() => json!(reason),
             _ => object["status"]["phase"].clone(),
@@ -59,6 +62,14 @@ const POD_COLUMNS: &[Column] = &[
     .wide(),
     Column::text("Readiness Gates", |_| json!("<none>")).wide(),
 ];
+
+/// Why a pod with a gate is on no node.
+const GATED: &str = "SchedulingGated";
+
+fn gated(object: &Value) -> bool {
+    let gates = object["spec"]["schedulingGates"].as_array();
+    gates.is_some_and(|gates| !gates.is_empty())
+}
 
 impl Rules for Pods {
     fn assigned(&self) -> &'static [&'static str] {
@@ -121,11 +132,25 @@ impl Rules for Pods {
             .is_some_and(|all| all.iter().any(asks));
         let class = if some { "Burstable" } else { "BestEffort" };
         object["status"] = json!({"phase": "Pending", "qosClass": class});
+        if gated(object) {
+            object["status"]["conditions"] = json!([{
+                "type": "PodScheduled",
+                "status": "False",
+                "lastProbeTime": null,
+                "lastTransitionTime": now(),
+                "reason": GATED,
+                "message": "Scheduling is blocked due to non-empty scheduling gates",
+            }]);
+        }
         advance(object, None);
     }
 
     fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
         let mut errors = containers(&object["spec"], "spec");
+        if old.is_some_and(|old| number(old) != number(object)) {
+            let why = "pod updates may not add or remove containers";
+            return vec![FieldError::forbidden("spec.containers", why)];
+        }
         if old.is_some_and(|old| fixed(old) != fixed(object)) {
             let why = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
             errors.push(FieldError::forbidden("spec", why));

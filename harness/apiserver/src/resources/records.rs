@@ -332,7 +332,14 @@ pub(super) fn api_services(transaction: &mut Transaction<'_>) {
         let mut object = new_object(resource, "", &format!("{version}.{group}"));
         object["metadata"]["labels"] =
             json!({"kube-aggregator.kubernetes.io/automanaged": "onstart"});
-        object["spec"] = json!({"group": group, "version": version, "versionPriority": 15, "groupPriorityMinimum": 17000});
+        object["spec"] = match group {
+            // The first group has no name.
+            "" => json!({"version": version, "versionPriority": 1, "groupPriorityMinimum": 18000}),
+            _ => {
+                let priority = priority(group);
+                json!({"group": group, "version": version, "versionPriority": 15, "groupPriorityMinimum": priority})
+            }
+        };
         object["status"] = json!({"conditions": [{
             "type": "Available",
             "status": "True",
@@ -341,6 +348,20 @@ pub(super) fn api_services(transaction: &mut Transaction<'_>) {
             "lastTransitionTime": now(),
         }]});
         transaction.put(resource, object);
+    }
+}
+
+/// Which groups come first where several have a kind of one name, as a kube-apiserver 1.36 has it.
+fn priority(group: &str) -> u32 {
+    match group {
+        "apps" => 17800,
+        "authentication.k8s.io" => 17700,
+        "authorization.k8s.io" => 17600,
+        "batch" => 17400,
+        "networking.k8s.io" => 17200,
+        "apiextensions.k8s.io" => 16700,
+        "coordination.k8s.io" => 16500,
+        _ => 17000,
     }
 }
 

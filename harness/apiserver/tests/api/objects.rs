@@ -317,6 +317,17 @@ async fn pods_are_kept_as_the_api_and_its_admission_would_have_them() {
     let network = pods
         .patch("web", &PatchParams::default(), &Patch::Merge(&network))
         .await;
+    let two = json!({"spec": {"containers": [{"name": "c"}, {"name": "d", "image": "nginx"}]}});
+    let two = pods
+        .patch("web", &PatchParams::default(), &Patch::Strategic(&two))
+        .await;
+    let why = "spec.containers: Forbidden: pod updates may not add or remove containers";
+    assert!(refusal(two).contains(why));
+    let mut held = plain.clone();
+    held["schedulingGates"] = json!([{"name": "example.com/later"}]);
+    let held = pods.create(&post, &pod("held", held)).await.unwrap();
+    let conditions = held.status.unwrap().conditions.unwrap();
+    assert_eq!(conditions[0].reason.as_deref(), Some("SchedulingGated"));
     let refusals = [
         refusal(pods.create(&post, &pod("a", nobodys)).await),
         refusal(

@@ -38,6 +38,10 @@ pub enum ConfigError {
     /// The flags contradict each other or lack something.
     #[error("{}", field::joined(.0))]
     Flags(Vec<String>),
+    /// An issuer is to be reached by this way out (`egressSelectorType`), and the API server has no
+    /// egress configuration.
+    #[error("oidc: egress lookup required with egress selector type {0:?}")]
+    Egress(String),
 }
 
 /// One broken rule.
@@ -84,6 +88,22 @@ pub fn validate(
         Ok(())
     } else {
         Err(ConfigError::Invalid(violations))
+    }
+}
+
+/// Checks what a right configuration needs of the API server: one without an egress configuration
+/// does not start with an issuer that names a way out.
+///
+/// # Errors
+/// [`ConfigError::Egress`] for the first such issuer.
+pub fn reachable(config: &AuthenticationConfiguration) -> Result<(), ConfigError> {
+    let mut ways = config
+        .jwt
+        .iter()
+        .map(|one| &one.issuer.egress_selector_type);
+    match ways.find(|way| !way.is_empty()) {
+        None => Ok(()),
+        Some(way) => Err(ConfigError::Egress(way.clone())),
     }
 }
 

@@ -376,3 +376,24 @@ fn the_keys_of_a_place_are_known() {
     );
     assert!(keys("jwt[0].issuer.url").is_empty());
 }
+
+#[test]
+fn a_way_out_needs_an_egress_configuration() {
+    let config = |way: &str| super::AuthenticationConfiguration {
+        jwt: vec![super::JwtAuthenticator {
+            issuer: super::Issuer {
+                egress_selector_type: way.to_owned(),
+                ..super::Issuer::default()
+            },
+            ..super::JwtAuthenticator::default()
+        }],
+        ..super::AuthenticationConfiguration::default()
+    };
+    assert_eq!(super::reachable(&config("")), Ok(()));
+    assert_eq!(
+        super::reachable(&config("cluster"))
+            .unwrap_err()
+            .to_string(),
+        r#"oidc: egress lookup required with egress selector type "cluster""#
+    );
+}

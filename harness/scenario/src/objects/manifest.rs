@@ -1,6 +1,6 @@
 //! Manifests: several documents in a file, read as the API machinery reads them (YAML 1.1).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use authlab_authn::tree::{Kind, Node, Span};
 use authlab_authn::yaml11;
@@ -8,8 +8,10 @@ use authlab_lab::plan::fixture;
 use authlab_lab::render::{self, Values};
 use authlab_lab::source::{Source, SourceError};
 use serde_json::Value;
+use serde_saphyr::Spanned;
 
 use crate::load::NAMESPACE_PLACEHOLDER;
+use crate::verbs::Loading;
 
 /// An object of a manifest.
 #[derive(Debug)]
@@ -39,6 +41,15 @@ impl Manifest {
         Ok(Self { source, objects })
     }
 
+    /// Its text, placeholders filled, for a program that reads it.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn text(root: &Path, path: &Path, values: &Values) -> Result<String, SourceError> {
+        let read = Self::read(root, path, values)?;
+        Ok(read.source.text().to_owned())
+    }
+
     /// An error about the kind of one of its objects.
     pub fn unknown_kind(&self, object: &Object, why: String) -> SourceError {
         self.source.error_word(object.kind, why, "this kind")
@@ -52,6 +63,25 @@ impl Manifest {
 /// `kind` or `metadata.name`.
 pub(crate) fn check(root: &Path, path: &Path) -> Result<(), SourceError> {
     objects(&fixture(root, path)?.source()).map(drop)
+}
+
+/// [`check`] of a manifest that a step names: an error without a place in it is the step's.
+///
+/// # Errors
+/// As [`check`], and when there is no such file.
+pub(crate) fn check_named(
+    loading: &Loading<'_>,
+    path: &Spanned<PathBuf>,
+) -> Result<(), SourceError> {
+    check(loading.root, &path.value).map_err(|error| {
+        if error.location().is_some() {
+            return error;
+        }
+        let placed = loading
+            .source
+            .error(path.referenced, error.to_string(), "named here");
+        placed.or_help(error.help_text().unwrap_or("paths are below `fixtures/`"))
+    })
 }
 
 /// The objects of a text; there is at least one.

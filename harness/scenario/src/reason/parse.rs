@@ -22,7 +22,7 @@ pub(crate) fn parse(text: &str) -> Reason {
 
 /// How the errors of one authenticator begin; an aggregate is split where one of these follows a
 /// comma, because the errors themselves hold commas and brackets.
-const BEGINNINGS: [&str; 12] = [
+const BEGINNINGS: [&str; 15] = [
     "oidc: ",
     "invalid bearer token",
     "service account ",
@@ -35,10 +35,16 @@ const BEGINNINGS: [&str; 12] = [
     BOUND[1],
     BOUND[2],
     BOUND[3],
+    REPLACED[0],
+    REPLACED[1],
+    REPLACED[2],
 ];
 
 /// How a token is told to be bound to something that is gone.
 const BOUND: [&str; 4] = ["serviceaccounts \"", "pods \"", "secrets \"", "nodes \""];
+
+/// And to something that there is another of by now.
+const REPLACED: [&str; 3] = ["pod UID ", "secret UID ", "node UID "];
 
 /// `[a, b]`, as `k8s.io/apimachinery/pkg/util/errors` prints more than one error.
 fn aggregate(text: &str) -> Vec<&str> {
@@ -274,14 +280,10 @@ fn other_token(text: &str) -> Option<Reason> {
             message: some(message),
         });
     }
-    let words = [
-        "service account ",
-        "Token has been ",
-        "pod UID ",
-        "secret UID ",
-        "node UID ",
-    ];
-    let account = words.iter().any(|words| text.starts_with(words));
+    let mut words = ["service account ", "Token has been "]
+        .into_iter()
+        .chain(REPLACED);
+    let account = words.any(|words| text.starts_with(words));
     // What a token is bound to, and is no more.
     let gone = text.ends_with("\" not found") && BOUND.iter().any(|kind| text.starts_with(kind));
     (account || gone).then(|| Reason::ServiceAccount {

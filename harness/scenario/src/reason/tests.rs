@@ -14,6 +14,14 @@ fn table(texts: &[&str]) -> String {
 }
 
 #[test]
+fn a_token_that_is_bound_to_a_predecessor_is_told_from_a_stranger() {
+    let why = "pod UID (b) does not match service account pod ref claim (a)";
+    let seen = parse(&format!("[invalid bearer token, {why}]"));
+    let message = Some(why.to_owned());
+    assert_eq!(seen, Reason::ServiceAccount { message });
+}
+
+#[test]
 fn refused_tokens() {
     insta::assert_snapshot!(table(&[
         "invalid bearer token",

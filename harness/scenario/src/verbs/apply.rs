@@ -100,14 +100,7 @@ impl Verb for Apply {
     }
 
     fn check(&self, loading: &Loading<'_>) -> Result<(), SourceError> {
-        manifest::check(loading.root, &self.manifest.value).map_err(|error| {
-            if error.location().is_some() {
-                return error;
-            }
-            let place = self.manifest.referenced;
-            let placed = loading.source.error(place, error.to_string(), "named here");
-            placed.or_help(error.help_text().unwrap_or("paths are below `fixtures/`"))
-        })
+        manifest::check_named(loading, &self.manifest)
     }
 
     fn reproduce(&self, context: &Context<'_>) -> Option<String> {

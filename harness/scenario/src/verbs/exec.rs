@@ -4,6 +4,7 @@ mod home;
 mod person;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::context::Context;
 use crate::credential::{ANONYMOUS, Credential};
 use crate::fault::Fault;
 use crate::format::{OneOrMany, TextMatch};
+use crate::objects::manifest::{self, Manifest};
 use crate::reproduce;
 use crate::seen::Seen;
 
@@ -44,6 +46,7 @@ const LAST_LINES: usize = 8;
 /// ```yaml
 /// - exec: { program: kubectl, args: [auth, whoami, -o, json], as: jane, expect: { json: { /status/userInfo/username: "dex:jane@example.com" } } }
 /// - exec: { program: kubectl, args: [get, nodes], as: jane, expect: { exit: 1, stderr: { contains: Forbidden } } }
+/// - exec: { program: kubectl, args: [apply, "--namespace=${lab.namespace}", -f, "-"], manifest: manifests/web.yaml, as: admin }
 /// - exec:
 ///     program: kubelogin
 ///     args: [get-token, "--oidc-issuer-url=${lab.idp.dex.issuer}", --oidc-client-id=kube, --skip-open-browser, "--listen-address=127.0.0.1:0", "--certificate-authority=${lab.file.ca}"]
@@ -59,6 +62,11 @@ pub(crate) struct Exec {
     /// Its arguments.
     #[serde(default)]
     args: Vec<String>,
+    /// A manifest that it reads from standard input, a path below `fixtures/`: for `-f -`. Objects
+    /// that are not in the scenario's own namespace have to be removed by a later step.
+    #[serde(default)]
+    #[schemars(with = "Option<PathBuf>")]
+    manifest: Option<Spanned<PathBuf>>,
     /// The credential that the kubeconfig has (`KUBECONFIG`), as it is when a step first uses it;
     /// `anonymous` when left out. A program may change the file for later steps.
     #[serde(default, rename = "as")]
@@ -160,6 +168,10 @@ impl Exec {
         };
         let (tell, heard) = mpsc::unbounded_channel();
         let (write, typed) = mpsc::unbounded_channel();
+        if let Some(path) = &self.manifest {
+            // Nobody has ended yet who could read it.
+            let _ = write.send(Manifest::text(context.root, &path.value, &context.values)?);
+        }
         let run = async {
             let ended = client.run(tell, typed).await;
             ended.map_err(|error| Fault::Other(format!("{name}: {error}")))
@@ -240,7 +252,17 @@ impl Verb for Exec {
         Some(self.program.capability())
     }
 
+    fn needs_lab_alone(&self, loading: &Loading<'_>) -> bool {
+        let reaches = |path: &Spanned<PathBuf>| manifest::reaches_others(loading.root, &path.value);
+        self.manifest
+            .as_ref()
+            .is_some_and(|path| reaches(path).unwrap_or(true))
+    }
+
     fn check(&self, loading: &Loading<'_>) -> Result<(), SourceError> {
+        if let Some(path) = &self.manifest {
+            manifest::check_named(loading, path)?;
+        }
         match &self.browser {
             Some(person) => person.check(loading),
             None => Ok(()),
@@ -264,7 +286,11 @@ impl Verb for Exec {
             program => program.name().to_owned(),
         };
         let args = self.args.iter().map(|arg| reproduce::quote(arg));
-        Some(format!("{program} {}", args.collect::<Vec<_>>().join(" ")))
+        let run = format!("{program} {}", args.collect::<Vec<_>>().join(" "));
+        Some(match &self.manifest {
+            None => run,
+            Some(path) => format!("cargo xtask render {} | {run}", path.value.display()),
+        })
     }
 
     fn run<'a>(&'a self, context: &'a mut Context<'_>) -> Task<'a, Result<Seen, Fault>> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use authlab_lab::wait::{Look, until};
 use schemars::JsonSchema;
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
@@ -13,6 +14,8 @@ use crate::api::Call;
 use crate::context::Context;
 use crate::credential::Credential;
 use crate::fault::Fault;
+use crate::format::OneOrMany;
+use crate::oauth;
 use crate::reproduce;
 use crate::seen::Seen;
 
@@ -20,6 +23,7 @@ use crate::seen::Seen;
 ///
 /// ```yaml
 /// - serviceAccountToken: { name: robot, namespace: dev, audiences: [vault], as: robot }
+/// - serviceAccountToken: { name: robot, expirationSeconds: 1200, as: robot, check: seen.claims.exp - seen.claims.iat == 1200.0 }
 /// ```
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -43,6 +47,10 @@ pub(crate) struct ServiceAccountToken {
     #[serde(rename = "as")]
     #[schemars(with = "String")]
     as_: Spanned<String>,
+    /// CEL booleans over `seen`: `seen.claims` are the token's claims.
+    #[serde(default)]
+    #[schemars(with = "Option<OneOrMany<String>>")]
+    check: Option<Spanned<OneOrMany<String>>>,
 }
 
 /// The service account that a controller makes in each namespace, a moment after the namespace.
@@ -90,6 +98,10 @@ impl Verb for ServiceAccountToken {
         Some(out)
     }
 
+    fn checks(&self) -> Option<&Spanned<OneOrMany<String>>> {
+        self.check.as_ref()
+    }
+
     fn cluster(&self) -> Option<&Spanned<String>> {
         self.cluster.as_ref()
     }
@@ -131,9 +143,11 @@ impl Verb for ServiceAccountToken {
                     "the TokenRequest was answered without a token",
                 ));
             };
-            context.keep(&self.as_.value, Credential::bearer(token.into()));
+            let token = SecretString::from(token);
+            let claims = oauth::claims(&token);
+            context.keep(&self.as_.value, Credential::bearer(token));
             Ok(Seen::new(
-                json!({ "audiences": answer["spec"]["audiences"] }),
+                json!({ "audiences": answer["spec"]["audiences"], "claims": claims }),
             ))
         })
     }
