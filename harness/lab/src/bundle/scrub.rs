@@ -68,7 +68,8 @@ static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
             redacted,
         ),
         (
-            r#"(?i)(\b(?:set-)?cookie\\?["']?\s*[:=]\s*)[^\r\n]+"#.to_owned(),
+            // To the end of the line, but not of the string that the line is in.
+            r#"(?i)(\b(?:set-)?cookie\\?["']?\s*[:=]\s*)(?:"[^"\\\r\n]*"|\\"[^"\\\r\n]*\\"|[^"\\\r\n])+"#.to_owned(),
             redacted,
         ),
         // A key on one line, as JSON has it; RFC 7468.
@@ -109,12 +110,15 @@ static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
             format!(r#"(?i)([{{,]\s*(?:{NAMES})\s*:\s+)(?:"[^"]*"|'[^']*'|[^,}}\s"'\[]+)"#),
             redacted,
         ),
-        // Forms, queries, flags, and logs of `name=value`.
+        // Forms, queries, flags, and logs of `name=value`; in JSON a backslash before the quote stays.
         (
-            format!(r#"(?i)((?:^|[?&\s"';,(-])(?:{NAMES})=)(?:"[^"]+"|[^&\s"',;)]+)"#),
+            format!(r#"(?i)((?:^|[?&\s"';,(-])(?:{NAMES})=)(?:"[^"]+"|[^&\s"',;)]*[^&\s"',;)\\])"#),
             redacted,
         ),
-        (r#"(?i)([?&]code=)[^&\s"',;)]+"#.to_owned(), redacted),
+        (
+            r#"(?i)([?&]code=)[^&\s"',;)]*[^&\s"',;)\\]"#.to_owned(),
+            redacted,
+        ),
     ];
     let compiled = shapes.map(|(what, left)| Shape {
         what: compile(&what),

@@ -58,6 +58,25 @@ fn what_has_the_shape_of_a_secret_goes_and_the_rest_of_its_line_stays() {
 }
 
 #[test]
+fn json_stays_json() {
+    let commands = serde_json::json!({
+        "reproduce": [
+            "curl -d client_id=kube --data-urlencode \"password=hunter2\" -d scope=openid",
+            "curl \"https://a.example/callback?code=hunter2\"",
+            "curl --header \"Cookie: A=hunter2; B=hunter2\" https://a.example",
+            "curl --header 'Set-Cookie: A=\"hunter2\"; B=hunter2'",
+        ],
+        "next": "stays",
+    });
+    let text = shapes(&serde_json::to_string_pretty(&commands).unwrap());
+    let read: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| {
+        panic!("{error}: {text}");
+    });
+    assert_eq!(read["next"], "stays");
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[test]
 fn what_only_resembles_a_secret_stays() {
     let lines = [
         "E1122 invalid bearer token: oidc: verify token: oidc: expected audience \"kube\"",
