@@ -7,7 +7,7 @@ use authlab_idp::dex::DexError;
 use authlab_idp::keycloak::{Ground, KeycloakError, RealmError, RealmErrors};
 
 use crate::backend::LabError;
-use crate::plan::{Plan, Text};
+use crate::plan::{Authentication, Plan, Text};
 use crate::source::{Source, SourceError, meant};
 
 /// A Dex's refusal at the place that it names. Filling placeholders keeps the lines of a file, but
@@ -151,9 +151,29 @@ pub(crate) fn placed(plan: &Plan, error: LabError) -> LabError {
             offset,
             label,
             help,
-        }) => with_help(source.error_word(offset, message, label), help.as_deref()).into(),
+        }) => {
+            let help = help.unwrap_or_else(|| match file_in_force(authentication) {
+                Some(file) => format!(
+                    "mend it there: `cargo xtask lint {file}` says at once whether an API server takes it"
+                ),
+                None => "mend it there, then start the lab again".to_owned(),
+            });
+            source
+                .error_word(offset, message, label)
+                .or_help(help)
+                .into()
+        }
         None => error,
     }
+}
+
+/// The file that is in force, where no flags are.
+fn file_in_force(authentication: &Authentication) -> Option<&str> {
+    let file = authentication.config.as_ref()?;
+    authentication
+        .flags
+        .is_empty()
+        .then_some(file.name.as_str())
 }
 
 struct Found {

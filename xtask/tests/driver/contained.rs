@@ -181,6 +181,7 @@ fn a_file_that_the_api_server_of_a_cluster_refuses_at_its_start() {
     assert!(took < usual + SOON, "{took:?} after {usual:?}: {said}");
     assert!(said.contains("kube-apiserver refused to start"), "{said}");
     assert!(said.contains("fixtures/kubernetes/forge.yaml:6:"), "{said}");
+    assert!(said.contains("help: mend it there"), "{said}");
     assert_eq!(containers(&root), Vec::<String>::new());
     root.assert_clean();
 }

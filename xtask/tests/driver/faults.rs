@@ -197,6 +197,7 @@ fn a_file_that_the_real_api_server_refuses_at_its_start() {
     assert!(begun.elapsed() < SOON * 2, "{:?}", begun.elapsed());
     assert!(said.contains("kube-apiserver refused to start"), "{said}");
     assert!(said.contains("fixtures/kubernetes/forge.yaml:6:"), "{said}");
+    assert!(said.contains("help: mend it there"), "{said}");
     root.assert_clean();
 }
 
