@@ -17,7 +17,7 @@ mod logout;
 mod mappers;
 mod pages;
 mod realm;
-mod redirect;
+pub mod redirect;
 mod refresh;
 mod request;
 mod routes;
@@ -30,7 +30,6 @@ use std::{io, net::TcpListener, sync::Arc, time::Duration};
 use authlab_pki::{Certificate, KeyPool, PkiError};
 
 pub use realm::{Ground, LOGIN_NAMES, RealmError, RealmErrors, USER_STORAGE, default_clients};
-pub use redirect::allows as redirect_allows;
 
 use self::server::Server;
 use crate::oidc::{keys::KeyRing, serve::Serving};

@@ -16,6 +16,16 @@ pub fn allows(listed: &str, address: &str) -> bool {
     fits(address) || without_port(address).is_some_and(|address| fits(&address))
 }
 
+/// Whether an entry of `redirectUris` allows one address alone: it does not end with `*`, is no path below
+/// the client's root, and no address of the machine itself without a port, where any will do.
+#[must_use]
+pub fn is_exact(listed: &str) -> bool {
+    let http = listed.strip_prefix("http://");
+    let any_port = http.is_some_and(|rest| LOOPBACK.contains(&authority(rest)));
+    let absolute = http.is_some() || listed.starts_with("https://");
+    absolute && !any_port && !listed.contains('*')
+}
+
 /// Whether an address is among those of the client's `redirectUris`.
 pub(super) fn is_valid(server: &Server, client: &Client, address: &str) -> bool {
     matches(
@@ -39,7 +49,7 @@ pub(super) fn is_valid_after_logout(server: &Server, client: &Client, address: &
 fn matches<'v>(
     server: &Server,
     client: &Client,
-    valid: impl Iterator<Item = &'v str> + Clone,
+    mut valid: impl Iterator<Item = &'v str>,
     address: &str,
 ) -> bool {
     let Some((scheme, _)) = address.split_once(':') else {
@@ -48,27 +58,23 @@ fn matches<'v>(
     if address.contains(char::is_whitespace) || Url::parse(address).is_err() {
         return false;
     }
-    let wildcards = !has_user(address) && !climbs(address);
+    let usual = ["http", "https"]
+        .iter()
+        .any(|usual| usual.eq_ignore_ascii_case(scheme));
     let root = match client.root_url.as_str() {
         "" => server.base.clone(),
         root => root
             .replace("${authBaseUrl}", &server.base)
             .replace("${authAdminUrl}", &server.base),
     };
-    let matching = |address: &str| {
-        valid.clone().any(|pattern| {
-            let absolute = match pattern.starts_with('/') {
-                true => format!("{root}{pattern}"),
-                false => pattern.to_owned(),
-            };
-            let own_scheme = absolute.starts_with(&format!("{scheme}:"));
-            let usual = ["http", "https"]
-                .iter()
-                .any(|usual| usual.eq_ignore_ascii_case(scheme));
-            fits(&absolute, address, wildcards) && (own_scheme || usual)
-        })
-    };
-    matching(address) || without_port(address).is_some_and(|address| matching(&address))
+    valid.any(|pattern| {
+        let absolute = match pattern.starts_with('/') {
+            true => format!("{root}{pattern}"),
+            false => pattern.to_owned(),
+        };
+        let own_scheme = absolute.starts_with(&format!("{scheme}:"));
+        (own_scheme || usual) && allows(&absolute, address)
+    })
 }
 
 /// Whether an address is the pattern's. A `*` at the end of a pattern without a query stands for anything.
@@ -92,8 +98,7 @@ fn fits(pattern: &str, address: &str, wildcards: bool) -> bool {
 /// A loopback address over http without its port.
 fn without_port(address: &str) -> Option<String> {
     let rest = address.strip_prefix("http://")?;
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, rest) = rest.split_at(end);
+    let (authority, rest) = rest.split_at(authority(rest).len());
     let host = LOOPBACK.iter().find(|host| {
         let port = authority
             .strip_prefix(**host)
@@ -104,11 +109,13 @@ fn without_port(address: &str) -> Option<String> {
 }
 
 fn has_user(address: &str) -> bool {
-    let authority = address
-        .split("://")
-        .nth(1)
-        .and_then(|rest| rest.split(['/', '?', '#']).next());
-    authority.is_some_and(|authority| authority.contains('@'))
+    let rest = address.split("://").nth(1);
+    rest.is_some_and(|rest| authority(rest).contains('@'))
+}
+
+/// What comes before the path, of an address without its scheme.
+fn authority(rest: &str) -> &str {
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
 /// Whether the path leads to a folder above, in whatever encoding.

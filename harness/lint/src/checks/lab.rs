@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use authlab_authn::tree::{Entry, Kind, Node};
-use authlab_idp::keycloak;
+use authlab_idp::keycloak::redirect;
 use authlab_lab::source::nearest;
 
 use crate::{
@@ -84,7 +84,7 @@ fn fits(provider: &Provider, listed: &str, used: &str) -> bool {
     match (provider.product, listed.strip_suffix('*')) {
         // Below its client's `rootUrl`, or the server's: not known here.
         (Product::Keycloak, _) if listed.starts_with('/') => true,
-        (Product::Keycloak, _) => keycloak::redirect_allows(listed, used),
+        (Product::Keycloak, _) => redirect::allows(listed, used),
         (_, Some(start)) => used.starts_with(start),
         (_, None) => listed == used,
     }
@@ -100,35 +100,20 @@ const KUBELOGIN: &[&str] = &[
 
 /// Redirect URIs of a provider that nobody uses.
 pub(crate) fn unused(provider: &Provider, used: &BTreeSet<String>, out: &mut Out<'_>) {
-    for redirect in &provider.redirects {
-        let known = KUBELOGIN.contains(&redirect.uri.trim_end_matches('/'));
+    for listed in &provider.redirects {
+        let known = KUBELOGIN.contains(&listed.uri.trim_end_matches('/'));
         let open = match provider.product {
-            Product::Keycloak => !exact(&redirect.uri),
-            _ => redirect.uri.contains('*'),
+            Product::Keycloak => !redirect::is_exact(&listed.uri),
+            _ => listed.uri.contains('*'),
         };
-        if !known && !open && !used.iter().any(|used| fits(provider, &redirect.uri, used)) {
+        if !known && !open && !used.iter().any(|used| fits(provider, &listed.uri, used)) {
             let message = format!(
                 "no login of this lab ends at {} (client `{}`)",
-                redirect.uri, redirect.client
+                listed.uri, listed.client
             );
-            out.add("redirect-unused", redirect.offset, message);
+            out.add("redirect-unused", listed.offset, message);
         }
     }
-}
-
-/// Whether Keycloak takes no other address for it: it may end with `*`, be a path below the client's root, or be of the
-/// loopback without a port, where any port will do.
-fn exact(uri: &str) -> bool {
-    let host = |rest: &str| {
-        rest.split(['/', '?', '#'])
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let free = uri.strip_prefix("http://").map(host);
-    let free =
-        free.is_some_and(|host| matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]"));
-    !free && !uri.contains('*') && (uri.starts_with("http://") || uri.starts_with("https://"))
 }
 
 /// Every redirect URI that a file writes down; in a Dex's, those of its connectors.
