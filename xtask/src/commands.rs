@@ -70,22 +70,22 @@ pub async fn prepare_tools(
     origin: Origin,
 ) -> miette::Result<()> {
     let (checkout, progress) = (Checkout::here(), Terminal::stderr());
-    let missing = |program| find(checkout.root(), program).is_none();
+    let mut needed = match kind {
+        BackendKind::Embedded | BackendKind::Existing => return Ok(()),
+        BackendKind::Process => vec![tools::ETCD, tools::DEX, tools::kubernetes(kubernetes)],
+        BackendKind::Kind => vec![tools::KIND],
+    };
     // People's own programs, for scenarios that run them and for who works beside a lab.
-    let kubelogin = missing("kubelogin").then_some(tools::KUBELOGIN);
-    if kind == BackendKind::Process {
-        let mut needed = vec![tools::ETCD, tools::DEX, tools::kubernetes(kubernetes)];
-        needed.extend(kubelogin);
-        tools::ensure(checkout.root(), &needed, &progress).await?;
+    let missing = |program| find(checkout.root(), program).is_none();
+    if missing("kubelogin") {
+        needed.push(tools::KUBELOGIN);
     }
+    // Official images leave nothing else to build.
+    if kind == BackendKind::Kind && missing("kubectl") {
+        needed.push(tools::kubernetes(kubernetes));
+    }
+    tools::ensure(checkout.root(), &needed, &progress).await?;
     if kind == BackendKind::Kind {
-        let mut needed = vec![tools::KIND];
-        needed.extend(kubelogin);
-        // Official images leave nothing else to build.
-        if missing("kubectl") {
-            needed.push(tools::kubernetes(kubernetes));
-        }
-        tools::ensure(checkout.root(), &needed, &progress).await?;
         backend::kind::runner(&progress).await?;
         let all = &containers::ALL;
         let images = containers::ensure(checkout.root(), all, kubernetes, origin, &progress);
