@@ -146,11 +146,11 @@ impl Rules for Pods {
     }
 
     fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
-        let mut errors = containers(&object["spec"], "spec");
         if old.is_some_and(|old| number(old) != number(object)) {
             let why = "pod updates may not add or remove containers";
             return vec![FieldError::forbidden("spec.containers", why)];
         }
+        let mut errors = containers(&object["spec"], "spec");
         if old.is_some_and(|old| fixed(old) != fixed(object)) {
             let why = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
             errors.push(FieldError::forbidden("spec", why));
