@@ -64,6 +64,12 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+fn write(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
 async fn run(root: &Path, path: &str) -> ScenarioReport {
     let options = suite::Options {
         backend: BackendKind::Embedded,
@@ -96,9 +102,7 @@ async fn guide(name: &str) {
     copy(&here.root().join("fixtures"), &root.join("fixtures"));
     let blocks = blocks(&text);
     for block in blocks.iter().filter(|block| !block.path.is_empty()) {
-        let path = root.join(&block.path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, &block.text).unwrap();
+        write(root, &block.path, &block.text);
     }
     let mut tried = 0;
     for (index, block) in blocks.iter().enumerate() {
@@ -153,11 +157,7 @@ fn existing_cluster() {
     let text = fs::read_to_string(here.root().join("docs/guides/existing-cluster.md")).unwrap();
     let copied = tempfile::tempdir().unwrap();
     let root = copied.path();
-    let write = |path: &str, text: &str| {
-        let path = root.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
+    let write = |path: &str, text: &str| write(root, path, text);
     let authority = authlab_pki::Authority::generate("corp").unwrap();
     write(
         "fixtures/certificates/corp.pem",

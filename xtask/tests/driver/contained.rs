@@ -2,7 +2,6 @@
 //! refuses its file.
 
 use std::ffi::OsString;
-use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use crate::components::{build_containers, docker};
@@ -49,11 +48,7 @@ fn path_with_docker(root: &Root, branch: &str) -> OsString {
     let real = real.display().to_string();
     let branch = branch.replace("DOCKER", &real);
     let script = format!("#!/bin/sh\ncase \"$*\" in{branch}\nesac\nexec {real} \"$@\"\n");
-    root.write("bin/docker", &script);
-    let program = root.path("bin/docker");
-    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
-    let ours = [root.path("bin")].into_iter();
-    std::env::join_paths(ours.chain(std::env::split_paths(&path))).unwrap()
+    root.path_with("docker", &script)
 }
 
 #[test]

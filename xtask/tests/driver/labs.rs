@@ -224,15 +224,8 @@ fn a_docker_that_does_not_answer_is_no_news_to_labs_without_it() {
     root.scenario("good", "plain", 200);
     root.write(".authlab/docker", "");
     let said = |args: &[&str], script: &str| {
-        root.write(
-            "bin/docker",
-            &format!("#!/bin/sh\n{script}\necho Cannot connect >&2\nexit 1\n"),
-        );
-        let mode = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(root.path("bin/docker"), mode).unwrap();
-        let path = std::env::var_os("PATH").unwrap();
-        let folders = [root.path("bin")].into_iter();
-        let path = std::env::join_paths(folders.chain(std::env::split_paths(&path))).unwrap();
+        let script = format!("#!/bin/sh\n{script}\necho Cannot connect >&2\nexit 1\n");
+        let path = root.path_with("docker", &script);
         let output = root.command(args).env("PATH", path).output().unwrap();
         assert!(output.status.success(), "{args:?}");
         root.plain(&output.stderr)

@@ -1,5 +1,7 @@
 //! A root with fixtures, scenarios and a home of its own, and the driver run in it.
 
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -90,6 +92,17 @@ impl Root {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
+    }
+
+    /// A PATH on which a program is this script first.
+    pub fn path_with(&self, program: &str, script: &str) -> OsString {
+        let file = format!("bin/{program}");
+        self.write(&file, script);
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(self.path(&file), mode).unwrap();
+        let path = std::env::var_os("PATH").unwrap();
+        let ours = [self.path("bin")].into_iter();
+        std::env::join_paths(ours.chain(std::env::split_paths(&path))).unwrap()
     }
 
     /// A lab that never comes to run: it waits for an issuer that takes connections and says

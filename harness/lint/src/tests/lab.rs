@@ -1,18 +1,23 @@
 //! Labs held against themselves: their files, providers, people and scenarios.
 
+use std::path::Path;
+
 use insta::assert_snapshot;
 
 use super::PERSON;
 use crate::Lint;
 
+/// Writes a file of a checkout.
+fn write(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
 /// What is found in a lab `lab` with a Dex and these files.
 fn in_lab(lab: &str, dex: &str, authentication: &str, scenario: &str) -> Vec<&'static str> {
     let root = tempfile::tempdir().unwrap();
-    let write = |path: &str, text: &str| {
-        let path = root.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    };
+    let write = |path: &str, text: &str| write(root.path(), path, text);
     write("fixtures/labs/lab.yaml", lab);
     write("fixtures/dex.yaml", dex);
     write("fixtures/auth.yaml", authentication);
@@ -61,11 +66,7 @@ fn a_lab_is_held_against_itself() {
 #[test]
 fn a_realm_is_held_against_the_lab() {
     let root = tempfile::tempdir().unwrap();
-    let write = |path: &str, text: &str| {
-        let path = root.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    };
+    let write = |path: &str, text: &str| write(root.path(), path, text);
     let found = |members: &str| {
         write(
             "fixtures/realm.json",
@@ -105,11 +106,7 @@ fn a_realm_is_held_against_the_lab() {
 #[test]
 fn a_redirect_uri_of_a_realm_that_nobody_uses_is_found() {
     let root = tempfile::tempdir().unwrap();
-    let write = |path: &str, text: &str| {
-        let path = root.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    };
+    let write = |path: &str, text: &str| write(root.path(), path, text);
     write(
         "fixtures/labs/lab.yaml",
         "description: a lab\nidentityProviders:\n  kc:\n    kind: keycloak\n    config: realm.json\n    client: {id: kube, \
@@ -160,9 +157,8 @@ fn a_client_of_a_realm_may_have_any_port_of_the_machine_itself() {
             "{{\"realm\": \"${{lab.realm}}\", \"enabled\": true, \"clients\": [{{\"clientId\": \"kube\", \
              \"redirectUris\": [\"{registered}\"]}}]}}"
         );
-        std::fs::create_dir_all(root.path().join("fixtures/labs")).unwrap();
-        std::fs::write(root.path().join("fixtures/labs/lab.yaml"), lab).unwrap();
-        std::fs::write(root.path().join("fixtures/realm.json"), realm).unwrap();
+        write(root.path(), "fixtures/labs/lab.yaml", &lab);
+        write(root.path(), "fixtures/realm.json", &realm);
         let found = Lint::lab(root.path(), "lab").unwrap().findings;
         let ids = found.iter().map(|finding| finding.rule.id);
         ids.filter(|id| *id == "redirect-not-registered").count()
